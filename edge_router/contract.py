@@ -1,0 +1,85 @@
+"""Every name that crosses a process: services, ports, models, tensors, headers and the request field of the old
+contract.
+
+A client, a model configuration and a stage that agree on something agree on it here.
+"""
+
+from typing import Final
+
+# Services of the compose stack and their ports.
+ROUTER_SERVER_HTTP_PORT: Final = 8000
+ROUTER_SERVER_GRPC_PORT: Final = 8001
+ROUTER_SERVER_METRICS_PORT: Final = 8002
+ROUTER_CONTROLLER_PORT: Final = 8084
+
+# Policies are named after the network that decides for them.
+TASK_ROUTER: Final = "task_router"
+COMPLEXITY_ROUTER: Final = "complexity_router"
+POLICIES: Final = (TASK_ROUTER, COMPLEXITY_ROUTER)
+"""The policies that the repository answers for, in the order in which they are shown."""
+
+PROMPT_ROUTER_ENSEMBLE: Final = "prompt_router_ensemble"
+"""One pass of the network, the decisions of every policy."""
+
+
+def preprocessing(policy: str) -> str:
+    return f"preprocessing_{policy}"
+
+
+def postprocessing(policy: str) -> str:
+    return f"postprocessing_{policy}"
+
+
+def ensemble(policy: str) -> str:
+    return f"{policy}_ensemble"
+
+
+MODELS: Final = (
+    *(
+        name
+        for policy in POLICIES
+        for name in (preprocessing(policy), policy, postprocessing(policy), ensemble(policy))
+    ),
+    PROMPT_ROUTER_ENSEMBLE,
+)
+"""The nine models of the repository."""
+
+MAX_BATCH_SIZE: Final = 8
+
+# Tensors. Shapes are without the batch axis that Triton puts in front.
+INPUT: Final = "INPUT"  # BYTES [1]: one prompt, UTF-8
+INPUT_IDS: Final = "preprocessed_input_ids"  # INT64 [tokens]
+ATTENTION_MASK: Final = "preprocessed_attention_mask"  # INT64 [tokens], 1 = token, 0 = padding
+LOGITS: Final = "logits"  # FP32 [sum of the heads' sizes], heads side by side
+OUTPUT: Final = "OUTPUT"  # FP32 [classes], one-hot
+LABEL: Final = "LABEL"  # BYTES [1]
+PROBABILITIES: Final = "PROBABILITIES"  # FP32 [classes], in OUTPUT's order
+SCORE: Final = "SCORE"  # FP32 [1], 0..1
+
+DECISION_PREFIX: Final = {TASK_ROUTER: "TASK", COMPLEXITY_ROUTER: "COMPLEXITY"}
+"""`prompt_router_ensemble` names a policy's OUTPUT by the prefix alone, the rest as PREFIX_LABEL,
+PREFIX_PROBABILITIES, PREFIX_SCORE."""
+
+# Files of a version folder.
+TOKENIZER_FILE: Final = "tokenizer.json"
+NETWORK_FILE: Final = "model.onnx"
+DECISION_FILE: Final = "decision.json"
+LABELS_FILE: Final = "labels.txt"  # beside config.pbtxt: Triton's `label_filename`
+
+# Parameters of a model's config.pbtxt that the stages read.
+STAGE_PARAMETER: Final = "STAGE"
+ENGINE_PARAMETER: Final = "ENGINE"
+THREADS_PARAMETER: Final = "THREADS"
+PROVIDERS_PARAMETER: Final = "PROVIDERS"
+ROWS_PER_RUN_PARAMETER: Final = "ROWS_PER_RUN"
+LAYER_PARAMETER: Final = "LAYER"
+
+# The chat request of the old contract, and model names that stand for a decision.
+ROUTER_FIELD: Final = "nim-llm-router"
+STRATEGY_TRITON: Final = "triton"
+STRATEGY_MANUAL: Final = "manual"
+AUTO_MODEL: Final = "auto"
+
+# Reply headers.
+CHOSEN_CLASSIFIER_HEADER: Final = "X-Chosen-Classifier"
+DECISION_HEADER_PREFIX: Final = "x-edge-router-"

@@ -1,0 +1,60 @@
+"""A built-in upstream for trying the router where no LLM runs. Every answer says that it is not a language model."""
+
+import time
+from collections.abc import Iterator
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from edge_router.controller.routes import Upstream
+
+PATH = "/demo/v1"
+SMALL, LARGE = "demo-small", "demo-large"
+ANSWER = (
+    "This is edge-router's built-in demo upstream, not a language model. Your prompt was classified on this machine "
+    "and routed to {model}. Start Ollama, or name your own upstreams in a routes file, to get real answers."
+)
+
+
+def upstreams(port: int) -> dict[str, Upstream]:
+    """Two upstreams at this very server, so that a route can be seen to differ."""
+    url = f"http://127.0.0.1:{port}{PATH}"
+    return {
+        size: Upstream.model_validate({"url": url, "model": model})
+        for size, model in (("small", SMALL), ("large", LARGE))
+    }
+
+
+async def chat_completions(request: Request) -> Response:
+    body = orjson.loads(await request.body())
+    model = body.get("model")
+    words = ANSWER.format(model=model).split(" ")
+    if body.get("stream"):
+        return StreamingResponse(_events(model, words), media_type="text/event-stream")
+    usage = {"prompt_tokens": 0, "completion_tokens": len(words), "total_tokens": len(words)}
+    message = {"role": "assistant", "content": " ".join(words)}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return Response(
+        orjson.dumps(_frame("chat.completion", model, choice) | {"usage": usage}), media_type="application/json"
+    )
+
+
+routes = [Route(f"{PATH}/chat/completions", chat_completions, methods=["POST"])]
+
+
+def _events(model: str, words: list[str]) -> Iterator[bytes]:
+    for at, word in enumerate(words):
+        delta = {"role": "assistant", "content": word} if at == 0 else {"content": f" {word}"}
+        yield _event(_frame("chat.completion.chunk", model, {"index": 0, "delta": delta, "finish_reason": None}))
+    yield _event(_frame("chat.completion.chunk", model, {"index": 0, "delta": {}, "finish_reason": "stop"}))
+    yield b"data: [DONE]\n\n"
+
+
+def _event(frame: dict[str, object]) -> bytes:
+    return b"data: " + orjson.dumps(frame) + b"\n\n"
+
+
+def _frame(kind: str, model: str, choice: dict[str, object]) -> dict[str, object]:
+    return {"id": "chatcmpl-demo", "object": kind, "created": int(time.time()), "model": model, "choices": [choice]}

@@ -1,0 +1,37 @@
+"""Runs the application until it is told to stop. One process: a board's memory belongs to the LLM."""
+
+import asyncio
+import logging
+import signal
+
+import structlog
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+from starlette.types import ASGIApp
+
+
+def serve(app: ASGIApp, host: str, port: int) -> None:
+    """Blocks until SIGINT or SIGTERM; answers under way are finished first."""
+    log_as_json()
+    asyncio.run(_serve(app, host, port))
+
+
+def log_as_json() -> None:
+    """One JSON object a line on standard output. What a line may hold is decided where it is written: never a
+    prompt."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+
+
+async def _serve(app: ASGIApp, host: str, port: int) -> None:
+    server = Server(app, address=host, port=port, interface=Interfaces.ASGI, http=HTTPModes.http1, log_enabled=False)
+    running = asyncio.get_running_loop()
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        running.add_signal_handler(stop, server.stop)
+    await server.serve()

@@ -1,0 +1,26 @@
+"""Where the package finds its model repository."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from edge_router.errors import ConfigError
+
+MODEL_REPOSITORY_VARIABLE: Final = "EDGE_ROUTER_MODEL_REPOSITORY"
+
+_PACKAGE = Path(__file__).parent
+
+
+def model_repository() -> Path:
+    """The repository that the environment names, else the wheel's own, else the checkout's.
+
+    Raises ConfigError when there is none.
+    """
+    named = os.environ.get(MODEL_REPOSITORY_VARIABLE)
+    candidates = [Path(named)] if named else [_PACKAGE / "model_repository", _PACKAGE.parent / "model_repository"]
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    raise ConfigError(
+        f"{MODEL_REPOSITORY_VARIABLE}: no folder at {' or '.join(map(str, candidates))}; set it to a model repository"
+    )

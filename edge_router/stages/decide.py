@@ -1,0 +1,153 @@
+"""Logits to a decision, as `decision.json` says: which heads there are, which classes they make, what the score is.
+
+    {"heads":   [{"name": "task", "size": 12, "temperature": 1.2},      heads side by side in the logits, in this order
+                 {"name": "complexity", "size": 7, "none": 0.0}, ...],
+     "classes": [{"label": "Chatbot", "head": "task", "index": 1},      one logit of a head, or
+                 {"label": "Reasoning", "head": "reasoning", "weights": [0, 1], "divisor": 1, "floor": 0.05}, ...],
+     "score":   {"Reasoning": 0.25, ...}  or  "confidence"}
+
+A head's softmax is taken over its logits divided by `temperature`, together with one constant logit `none` where the
+head has it: the probability that none of its classes holds. A class is worth its softmax value, or sum(softmax *
+weights) / divisor, nothing when below `floor`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from edge_router.contract import DECISION_FILE, LABEL, LOGITS, OUTPUT, PROBABILITIES, SCORE
+from edge_router.errors import RepositoryError, RequestError
+from edge_router.tensors import Array, Tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    name: str
+    size: int
+    temperature: float = 1.0
+    none: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionClass:
+    """Either `index`, or `weights` with `divisor` and `floor`."""
+
+    label: str
+    head: str
+    index: int | None = None
+    weights: Sequence[float] | None = None
+    divisor: float = 1.0
+    floor: float = 0.0
+
+    def check(self, size: int) -> None:
+        """`size`: of the head. Raises ValueError."""
+        if (self.index is None) == (self.weights is None):
+            raise ValueError(f"classes: {self.label!r} needs either index or weights")
+        if self.index is not None and not 0 <= self.index < size:
+            raise ValueError(f"classes: {self.label!r} has index {self.index}; head {self.head!r} has size {size}")
+        if self.weights is not None and len(self.weights) != size:
+            raise ValueError(f"classes: {self.label!r} has {len(self.weights)} weights; head {self.head!r} has {size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The content of a `decision.json`, checked. Raises ValueError naming the key that is wrong."""
+
+    heads: Sequence[Head]
+    classes: Sequence[DecisionClass]
+    score: Mapping[str, float] | Literal["confidence"]
+
+    def __post_init__(self) -> None:
+        sizes = {head.name: head.size for head in self.heads}
+        for item in self.classes:
+            if item.head not in sizes:
+                raise ValueError(f"classes: {item.label!r} names head {item.head!r}; heads are {', '.join(sizes)}")
+            item.check(sizes[item.head])
+        labels = [item.label for item in self.classes]
+        if not labels or len(set(labels)) < len(labels):
+            raise ValueError("classes: give at least one, each label once")
+        if self.score != "confidence" and (unknown := set(self.score) - set(labels)):
+            raise ValueError(f"score: {', '.join(sorted(unknown))} is no class")
+        if any(head.temperature <= 0 for head in self.heads):
+            raise ValueError("heads: temperature must be above 0")
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Raises RepositoryError naming file and key."""
+        try:
+            content: dict[str, Any] = json.loads(file.read_text())
+            heads = [Head(**head) for head in content.pop("heads")]
+            classes = [DecisionClass(**item) for item in content.pop("classes")]
+            return cls(heads=heads, classes=classes, **content)
+        except KeyError as error:
+            raise RepositoryError(f"{file}: {error} is missing") from error
+        except (OSError, TypeError, ValueError) as error:
+            raise RepositoryError(f"{file}: {error}") from error
+
+    @property
+    def labels(self) -> list[str]:
+        return [item.label for item in self.classes]
+
+
+class Decide:
+    """logits FP32 [rows, logits] -> OUTPUT FP32 one-hot, LABEL BYTES, PROBABILITIES FP32, SCORE FP32."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        ends = np.cumsum([head.size for head in rules.heads]).tolist()
+        self._slices = {head.name: slice(end - head.size, end) for head, end in zip(rules.heads, ends, strict=True)}
+        self._width = ends[-1]
+        self._labels = np.array([label.encode() for label in rules.labels], dtype=np.object_)
+        self._score = (
+            None if rules.score == "confidence" else np.array([rules.score.get(label, 0.0) for label in rules.labels])
+        )
+
+    @classmethod
+    def load(cls, folder: Path, parameters: Mapping[str, str]) -> Self:
+        return cls(Rules.read(folder / DECISION_FILE))
+
+    def run(self, requests: Sequence[Tensors]) -> list[Tensors | RequestError]:
+        return [self._request(request[LOGITS]) for request in requests]
+
+    def _request(self, logits: Array) -> Tensors | RequestError:
+        if logits.shape[1] != self._width:
+            return RequestError(f"{LOGITS} has {logits.shape[1]} values a row; this version decides on {self._width}")
+        if not np.isfinite(logits).all():
+            return RequestError(f"{LOGITS} holds a value that is not finite")
+        values = self._values(logits.astype(np.float64))
+        best = values.argmax(axis=1)  # the first of equals: a decision is never a matter of chance
+        total = values.sum(axis=1, keepdims=True)
+        probabilities = np.divide(values, total, out=np.full_like(values, 1 / values.shape[1]), where=total > 0)
+        score = probabilities.max(axis=1) if self._score is None else values @ self._score
+        return {
+            OUTPUT: np.eye(values.shape[1], dtype=np.float32)[best],
+            LABEL: self._labels[best][:, np.newaxis],
+            PROBABILITIES: probabilities.astype(np.float32),
+            SCORE: score.astype(np.float32)[:, np.newaxis],
+        }
+
+    def _values(self, logits: Array) -> Array:
+        """What each class is worth, [rows, classes]."""
+        shares = {head.name: _softmax(logits[:, self._slices[head.name]], head) for head in self._rules.heads}
+        return np.stack([_worth(shares[item.head], item) for item in self._rules.classes], axis=1)
+
+
+def _softmax(logits: Array, head: Head) -> Array:
+    """[rows, head.size]; a row sums to less than 1 where the head has a `none` logit."""
+    scaled = logits / head.temperature
+    if head.none is not None:
+        scaled = np.pad(scaled, ((0, 0), (0, 1)), constant_values=head.none)
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    shares: Array = (powers / powers.sum(axis=1, keepdims=True))[:, : head.size]
+    return shares
+
+
+def _worth(shares: Array, item: DecisionClass) -> Array:
+    if item.weights is None:
+        return shares[:, item.index]
+    worth = shares @ np.asarray(item.weights) / item.divisor
+    return np.where(worth < item.floor, 0.0, worth)

@@ -1,0 +1,82 @@
+"""Examples to padded tensors of token ids and targets, grouped by length."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from edge_router.stages.tokenize import Tokenize
+from edge_router.training.augment import noisy, thinned
+from edge_router.training.data import Example
+from edge_router.training.recipe import Recipe
+
+NONE = -1
+"""Target of a row that no class of a head fits."""
+
+
+class Batch(NamedTuple):
+    ids: Tensor  # INT64 [rows, tokens]
+    mask: Tensor  # INT64 [rows, tokens]
+    targets: Tensor  # INT64 [rows, heads]; NONE where no class fits
+
+
+class Encoded(NamedTuple):
+    ids: list[int]
+    targets: list[int]
+
+
+def encode(examples: Sequence[Example], tokenize: Tokenize, labels: Sequence[Sequence[str]]) -> list[Encoded]:
+    """`labels`: of each head, in the order of its logits."""
+    return [Encoded(tokenize.ids(example.prompt), targets(example, labels)) for example in examples]
+
+
+def encode_noisy(
+    examples: Sequence[Example], tokenize: Tokenize, labels: Sequence[Sequence[str]], recipe: Recipe, epoch: int
+) -> list[Encoded]:
+    chance = random.Random(recipe.seed * 2000 + epoch)
+    return [
+        Encoded(
+            thinned(tokenize.ids(noisy(example.prompt, recipe, chance)), recipe, chance), targets(example, labels)
+        )
+        for example in examples
+    ]
+
+
+def targets(example: Example, labels: Sequence[Sequence[str]]) -> list[int]:
+    return [
+        head.index(label) if label is not None else NONE
+        for head, label in zip(labels, (example.task, example.complexity), strict=True)
+    ]
+
+
+def batches(rows: Sequence[Encoded], size: int, seed: int | None = None) -> Iterator[tuple[list[int], Batch]]:
+    """(positions in `rows`, batch). With a seed: lengths mixed a little and batches in random order; without: shortest first."""
+    order = list(range(len(rows)))
+    if seed is None:
+        order.sort(key=lambda at: len(rows[at].ids))
+    else:
+        chance = random.Random(seed)
+        chance.shuffle(order)
+        pool = size * 50
+        order = [
+            at
+            for start in range(0, len(order), pool)
+            for at in sorted(order[start : start + pool], key=lambda at: len(rows[at].ids))
+        ]
+    groups = [order[start : start + size] for start in range(0, len(order), size)]
+    if seed is not None:
+        chance.shuffle(groups)
+    for group in groups:
+        yield group, collate([rows[at] for at in group])
+
+
+def collate(rows: Sequence[Encoded]) -> Batch:
+    longest = max(len(row.ids) for row in rows)
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for at, row in enumerate(rows):
+        ids[at, : len(row.ids)] = torch.tensor(row.ids)
+        mask[at, : len(row.ids)] = 1
+    return Batch(ids, mask, torch.tensor([row.targets for row in rows]))

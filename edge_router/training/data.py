@@ -1,0 +1,76 @@
+"""Labelled prompts: read, split by source, drawn for an epoch."""
+
+import gzip
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Self
+
+from edge_router.errors import ConfigError
+from edge_router.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Example:
+    """`complexity` is None where no dimension dominates."""
+
+    prompt: str
+    task: str
+    complexity: str | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    train: list[Example]
+    dev: list[Example]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """`router_prompts_train`, `router_prompts_dev` and our own prompts in `authored/`."""
+        train = read(folder / "router_prompts_train.jsonl.gz")
+        for file in sorted(folder.glob("authored/*.jsonl")):
+            train += read(file)
+        return cls(train, read(folder / "router_prompts_dev.jsonl.gz"))
+
+
+def read(file: Path) -> list[Example]:
+    """Rows `prompt`, `task`, `complexity` (a label or null) and, where known, `source`; gzip by the name's ending."""
+    opened = gzip.open(file, "rt") if file.suffix == ".gz" else file.open()
+    with opened as lines:
+        return [_example(file, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _example(file: Path, number: int, line: str) -> Example:
+    try:
+        row = json.loads(line)
+        return Example(row["prompt"], row["task"], row.get("complexity"), row.get("source", ""))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"{file}, line {number}: needs JSON with prompt, task and complexity: {error!r}") from error
+
+
+def split(examples: Iterable[Example], patterns: Sequence[str]) -> tuple[list[Example], list[Example]]:
+    """(the rest, rows whose source a pattern names). Derived rows (`constrained:NAME`, `fewshot-NAME`) go with their source."""
+    kept, held = [], []
+    for example in examples:
+        source = example.source.removeprefix("constrained:").removeprefix("fewshot-")
+        (held if any(fnmatchcase(source, pattern) for pattern in patterns) else kept).append(example)
+    return kept, held
+
+
+def draw(examples: Sequence[Example], recipe: Recipe, epoch: int) -> list[Example]:
+    """The rows of one epoch: no source outweighs the others by its size, templates least of all; seeded."""
+    chance = random.Random(recipe.seed * 1000 + epoch)
+    by_source: defaultdict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_source[example.source].append(example)
+    drawn = []
+    for source, rows in sorted(by_source.items()):
+        limit = recipe.rows_per_template_source if source.startswith(("template-", "synthetic-")) else recipe.rows_per_source
+        drawn += chance.sample(rows, min(limit, len(rows)))
+    chance.shuffle(drawn)
+    return drawn

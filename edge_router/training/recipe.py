@@ -1,0 +1,48 @@
+"""`recipe.yaml`: every number of a training run."""
+
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge_router.errors import ConfigError
+
+
+class Recipe(BaseModel):
+    """Refused when a key is unknown or out of range, so that a run is what its recipe says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int
+    base: str = Field(description="Python package that carries the pretrained encoder in its folder `model`")
+    max_tokens: int = Field(ge=16, le=512)
+    frozen_layers: int = Field(ge=0, description="layers that keep their pretrained weights, from the bottom; so do the embeddings")
+    epochs: int = Field(ge=1)
+    rows_per_source: int = Field(ge=1, description="rows drawn from one source in one epoch, at most")
+    rows_per_template_source: int = Field(ge=1, description="the same for sources made of templates")
+    batch_rows: int = Field(ge=1)
+    encoder_rate: float = Field(gt=0)
+    head_rate: float = Field(gt=0)
+    layer_decay: float = Field(gt=0, le=1, description="factor on the rate of each layer further down")
+    warmup: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    dropout: float = Field(ge=0, lt=1)
+    label_smoothing: float = Field(ge=0, lt=1)
+    average: float = Field(ge=0, lt=1, description="decay of the moving average of the weights")
+    complexity_weight: float = Field(gt=0)
+    none_weight: float = Field(ge=0, description="weight of a row that no complexity dominates")
+    noise: float = Field(ge=0, le=1, description="share of prompts that each kind of noise meets")
+    token_drop: float = Field(ge=0, lt=1)
+    score: dict[str, float] = Field(description="what a complexity adds to the score")
+    held_out: list[str] = Field(description="sources of the held-out split; a trailing * stands for any ending")
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        try:
+            return cls.model_validate(yaml.safe_load(file.read_text()))
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"{file}: {error}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from edge_router.contract import ATTENTION_MASK, INPUT, INPUT_IDS, TOKENIZER_FILE
+from edge_router.errors import RepositoryError, RequestError
+from edge_router.stages.tokenize import Tokenize
+from edge_router.tensors import text_tensor
+
+WORDS = [f"w{number}" for number in range(100)]
+CLS, SEP, UNKNOWN = 1, 2, 0
+
+
+def word_level() -> Tokenizer:
+    """Token id of `wN` is N + 3."""
+    vocabulary = {"[UNK]": UNKNOWN, "[CLS]": CLS, "[SEP]": SEP} | {word: at for at, word in enumerate(WORDS, 3)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)]
+    )
+    return tokenizer
+
+
+@pytest.fixture
+def tokenize() -> Tokenize:
+    return Tokenize(word_level(), max_tokens=8)
+
+
+def test_a_short_prompt_is_not_padded(tokenize: Tokenize) -> None:
+    [answer] = tokenize.run([{INPUT: text_tensor([b"w0 w1"])}])
+    assert not isinstance(answer, RequestError)
+    assert answer[INPUT_IDS].tolist() == [[CLS, 3, 4, SEP]]
+    assert answer[ATTENTION_MASK].tolist() == [[1, 1, 1, 1]]
+    assert answer[INPUT_IDS].dtype == np.int64
+
+
+def test_both_ends_of_a_long_prompt_are_kept(tokenize: Tokenize) -> None:
+    assert tokenize.ids(" ".join(WORDS[:20])) == [CLS, 3, 4, 5, 20, 21, 22, SEP]
+
+
+def test_a_megabyte_keeps_its_ends(tokenize: Tokenize) -> None:
+    text = "w0 w1 w2" + " \n" * 500_000 + "w7 w8 w9"
+    assert tokenize.ids(text) == [CLS, 3, 4, 5, 10, 11, 12, SEP]
+
+
+def test_rows_of_a_request_are_padded_to_its_longest_and_keep_their_order(tokenize: Tokenize) -> None:
+    [answer] = tokenize.run([{INPUT: text_tensor([b"w5", b"w1 w2 w3"])}])
+    assert not isinstance(answer, RequestError)
+    assert answer[INPUT_IDS].tolist() == [[CLS, 8, SEP, 0, 0], [CLS, 4, 5, 6, SEP]]
+    assert answer[ATTENTION_MASK].tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
+
+
+def test_invalid_utf8_fails_its_own_request_and_no_other(tokenize: Tokenize) -> None:
+    wrong, right = tokenize.run([{INPUT: text_tensor([b"w0", b"w\xff"])}, {INPUT: text_tensor([b"w0"])}])
+    assert isinstance(wrong, RequestError)
+    assert "row 1" in str(wrong)
+    assert "byte 1" in str(wrong)
+    assert not isinstance(right, RequestError)
+
+
+@pytest.mark.parametrize("text", [b"", b"   \n", b"\x00", "🙂".encode(), "\u202eabc".encode()])
+def test_any_text_has_ids(tokenize: Tokenize, text: bytes) -> None:
+    [answer] = tokenize.run([{INPUT: text_tensor([text])}])
+    assert not isinstance(answer, RequestError)
+    assert answer[INPUT_IDS][0, 0] == CLS
+    assert answer[INPUT_IDS][0, -1] == SEP
+
+
+def test_load_takes_the_limit_from_the_file(tmp_path: Path) -> None:
+    tokenizer = word_level()
+    tokenizer.enable_truncation(max_length=4)
+    tokenizer.save(str(tmp_path / TOKENIZER_FILE))
+    assert Tokenize.load(tmp_path, {}).ids("w0 w1 w2 w3") == [CLS, 3, 6, SEP]
+
+
+def test_load_refuses_a_file_without_a_limit(tmp_path: Path) -> None:
+    word_level().save(str(tmp_path / TOKENIZER_FILE))
+    with pytest.raises(RepositoryError, match=r"truncation\.max_length"):
+        Tokenize.load(tmp_path, {})
+
+
+def test_load_names_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match=TOKENIZER_FILE):
+        Tokenize.load(tmp_path, {})
