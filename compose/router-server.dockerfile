@@ -28,7 +28,7 @@ RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
 RUN cd /opt/venv/lib/python3.11/site-packages \
     && rm -rf pip* setuptools* pkg_resources _distutils_hack distutils-precedence.pth onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/datasets \
         numpy/tests numpy/*/tests numpy/f2py numpy/distutils \
-    && find . -name '*.so*' -exec strip --strip-unneeded {} + 2>/dev/null || true
+    && find . -name '*.so' -exec strip --strip-unneeded {} +
 COPY edge_router /opt/venv/lib/python3.11/site-packages/edge_router
 
 FROM ${BASE} AS wheel
@@ -41,14 +41,15 @@ ENV PATH=/opt/tritonserver/bin:/opt/venv/bin:/usr/bin:/bin LD_LIBRARY_PATH=/opt/
 WORKDIR /
 USER 1000:1000
 COPY compose/router-server.sh /usr/local/bin/router-server
-ENTRYPOINT ["router-server"]
+ENTRYPOINT ["/usr/local/bin/router-server"]
 
 # Not built or run where this was written: it needs NVIDIA's registry.
 FROM ${TRITON_IMAGE} AS ngc
-COPY requirements/router-server.txt /tmp/
-RUN python3 -m pip install -q --no-cache-dir --break-system-packages --no-deps onnxruntime-gpu tokenizers
-COPY edge_router /usr/local/lib/python3.12/dist-packages/edge_router
+RUN --mount=type=secret,id=ca \
+    PIP_CERT=/run/secrets/ca python3 -m pip install -q --no-cache-dir --break-system-packages numpy onnxruntime tokenizers
+COPY edge_router /tmp/edge_router
+RUN mv /tmp/edge_router "$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/"
 WORKDIR /
 USER 1000:1000
 COPY compose/router-server.sh /usr/local/bin/router-server
-ENTRYPOINT ["router-server"]
+ENTRYPOINT ["/usr/local/bin/router-server"]

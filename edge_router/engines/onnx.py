@@ -36,7 +36,7 @@ class OnnxEngine:
         if providers[0] not in session.get_providers():
             raise RepositoryError(
                 f"{file}: PROVIDERS asks for {providers[0]}, but ONNX Runtime runs it on "
-                f"{', '.join(session.get_providers())}; install the build for this device, or set PROVIDERS to one of these"
+                f"{', '.join(session.get_providers())}; install the build for this device or set PROVIDERS to these"
             )
         return cls(session)
 

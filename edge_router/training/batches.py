@@ -27,19 +27,12 @@ class Encoded(NamedTuple):
     targets: list[int]
 
 
-def encode(examples: Sequence[Example], tokenize: Tokenize, labels: Sequence[Sequence[str]]) -> list[Encoded]:
-    """`labels`: of each head, in the order of its logits."""
-    return [Encoded(tokenize.ids(example.prompt), targets(example, labels)) for example in examples]
-
-
 def encode_noisy(
     examples: Sequence[Example], tokenize: Tokenize, labels: Sequence[Sequence[str]], recipe: Recipe, epoch: int
 ) -> list[Encoded]:
     chance = random.Random(recipe.seed * 2000 + epoch)
     return [
-        Encoded(
-            thinned(tokenize.ids(noisy(example.prompt, recipe, chance)), recipe, chance), targets(example, labels)
-        )
+        Encoded(thinned(tokenize.ids(noisy(example.prompt, recipe, chance)), recipe, chance), targets(example, labels))
         for example in examples
     ]
 
@@ -51,25 +44,18 @@ def targets(example: Example, labels: Sequence[Sequence[str]]) -> list[int]:
     ]
 
 
-def batches(rows: Sequence[Encoded], size: int, seed: int | None = None) -> Iterator[tuple[list[int], Batch]]:
-    """(positions in `rows`, batch). With a seed: lengths mixed a little and batches in random order; without: shortest first."""
+def batches(rows: Sequence[Encoded], size: int, seed: int) -> Iterator[Batch]:
+    """In random order, each of rows of about one length, so that little of a batch is padding."""
+    chance = random.Random(seed)
     order = list(range(len(rows)))
-    if seed is None:
-        order.sort(key=lambda at: len(rows[at].ids))
-    else:
-        chance = random.Random(seed)
-        chance.shuffle(order)
-        pool = size * 50
-        order = [
-            at
-            for start in range(0, len(order), pool)
-            for at in sorted(order[start : start + pool], key=lambda at: len(rows[at].ids))
-        ]
+    chance.shuffle(order)
+    pool = size * 50
+    for start in range(0, len(order), pool):
+        order[start : start + pool] = sorted(order[start : start + pool], key=lambda at: len(rows[at].ids))
     groups = [order[start : start + size] for start in range(0, len(order), size)]
-    if seed is not None:
-        chance.shuffle(groups)
+    chance.shuffle(groups)
     for group in groups:
-        yield group, collate([rows[at] for at in group])
+        yield collate([rows[at] for at in group])
 
 
 def collate(rows: Sequence[Encoded]) -> Batch:

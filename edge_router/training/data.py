@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Self
 
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.errors import ConfigError
 from edge_router.training.recipe import Recipe
 
@@ -22,6 +23,9 @@ class Example:
     task: str
     complexity: str | None
     source: str
+
+    def label(self, policy: str) -> str | None:
+        return {TASK_ROUTER: self.task, COMPLEXITY_ROUTER: self.complexity}[policy]
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,12 @@ class Corpus:
 
 def read(file: Path) -> list[Example]:
     """Rows `prompt`, `task`, `complexity` (a label or null) and, where known, `source`; gzip by the name's ending."""
-    opened = gzip.open(file, "rt") if file.suffix == ".gz" else file.open()
-    with opened as lines:
-        return [_example(file, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    try:
+        content = file.read_bytes()
+        text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}") from error
+    return [_example(file, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
 def _example(file: Path, number: int, line: str) -> Example:
@@ -54,8 +61,10 @@ def _example(file: Path, number: int, line: str) -> Example:
 
 
 def split(examples: Iterable[Example], patterns: Sequence[str]) -> tuple[list[Example], list[Example]]:
-    """(the rest, rows whose source a pattern names). Derived rows (`constrained:NAME`, `fewshot-NAME`) go with their source."""
-    kept, held = [], []
+    """(the rest, rows whose source a pattern names). Derived rows (`constrained:NAME`, `fewshot-NAME`) go with their
+    source."""
+    kept: list[Example] = []
+    held: list[Example] = []
     for example in examples:
         source = example.source.removeprefix("constrained:").removeprefix("fewshot-")
         (held if any(fnmatchcase(source, pattern) for pattern in patterns) else kept).append(example)
@@ -70,7 +79,11 @@ def draw(examples: Sequence[Example], recipe: Recipe, epoch: int) -> list[Exampl
         by_source[example.source].append(example)
     drawn = []
     for source, rows in sorted(by_source.items()):
-        limit = recipe.rows_per_template_source if source.startswith(("template-", "synthetic-")) else recipe.rows_per_source
+        limit = (
+            recipe.rows_per_template_source
+            if source.startswith(("template-", "synthetic-"))
+            else recipe.rows_per_source
+        )
         drawn += chance.sample(rows, min(limit, len(rows)))
     chance.shuffle(drawn)
     return drawn

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from edge_router.stages.tokenize import Tokenize
-from edge_router.training.batches import NONE, Batch, Encoded, batches, encode_noisy
+from edge_router.training.batches import NONE, Batch, batches, encode_noisy
 from edge_router.training.data import Example, draw
 from edge_router.training.network import Network
 from edge_router.training.recipe import Recipe
@@ -24,7 +24,7 @@ def fit(
     recipe: Recipe,
     progress: Progress,
     title: str,
-) -> nn.Module:
+) -> Network:
     """A network fine-tuned on `examples`: the moving average of its weights over the run."""
     torch.manual_seed(recipe.seed)
     network = Network(recipe, [len(head) for head in labels]).train()
@@ -35,7 +35,7 @@ def fit(
     bar = progress.add_task(title, total=steps)
     for epoch in range(recipe.epochs):
         rows = encode_noisy(draw(examples, recipe, epoch), tokenize, labels, recipe, epoch)
-        for _, batch in batches(rows, recipe.batch_rows, seed=recipe.seed * 3000 + epoch):
+        for batch in batches(rows, recipe.batch_rows, seed=recipe.seed * 3000 + epoch):
             loss = batch_loss(network(batch.ids, batch.mask), batch, [len(head) for head in labels], recipe)
             optimiser.zero_grad()
             loss.backward()
@@ -44,8 +44,9 @@ def fit(
             schedule.step()
             averaged.update_parameters(network)
             progress.update(bar, advance=1, description=f"{title}, loss {loss.item():.2f}")
-    module: nn.Module = averaged.module
-    return module.eval()
+    trained: Network = averaged.module
+    trained.eval()
+    return trained
 
 
 def rate_share(done: float, warmup: float) -> float:
@@ -54,7 +55,8 @@ def rate_share(done: float, warmup: float) -> float:
 
 
 def batch_loss(logits: Tensor, batch: Batch, sizes: Sequence[int], recipe: Recipe) -> Tensor:
-    """Cross entropy of both heads. Complexity has one more class, NONE, whose logit is constant: its rows push the others down."""
+    """Cross entropy of both heads. Complexity has one more class, NONE, whose logit is constant: its rows push the
+    others down."""
     task, complexity = logits.split(list(sizes), dim=1)
     task_target, complexity_target = batch.targets.T
     none = complexity_target == NONE
@@ -65,15 +67,3 @@ def batch_loss(logits: Tensor, batch: Batch, sizes: Sequence[int], recipe: Recip
     each = nn.functional.cross_entropy(complexity, complexity_target, label_smoothing=smoothing, reduction="none")
     importance = torch.where(none, recipe.none_weight, 1.0)
     return task_loss + recipe.complexity_weight * (each * importance).sum() / importance.sum()
-
-
-@torch.inference_mode()
-def predict(network: nn.Module, rows: Sequence[Encoded], progress: Progress, title: str) -> Tensor:
-    """Logits FP32 [rows, logits], in the order of `rows`."""
-    logits: list[Tensor] = [torch.empty(0)] * len(rows)
-    bar = progress.add_task(title, total=len(rows))
-    for positions, batch in batches(rows, size=64):
-        for at, found in zip(positions, network(batch.ids, batch.mask), strict=True):
-            logits[at] = found
-        progress.update(bar, advance=len(positions))
-    return torch.stack(logits)

@@ -3,7 +3,6 @@
 from importlib import resources
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from transformers import AutoModel
 
@@ -48,5 +47,3 @@ class Network(nn.Module):
         for depth, layer in enumerate(reversed(layers)):
             groups.append({"params": list(layer.parameters()), "lr": recipe.encoder_rate * recipe.layer_decay**depth})
         return groups
-
-

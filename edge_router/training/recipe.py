@@ -17,7 +17,9 @@ class Recipe(BaseModel):
     seed: int
     base: str = Field(description="Python package that carries the pretrained encoder in its folder `model`")
     max_tokens: int = Field(ge=16, le=512)
-    frozen_layers: int = Field(ge=0, description="layers that keep their pretrained weights, from the bottom; so do the embeddings")
+    frozen_layers: int = Field(
+        ge=0, description="layers that keep their pretrained weights, from the bottom; so do the embeddings"
+    )
     epochs: int = Field(ge=1)
     rows_per_source: int = Field(ge=1, description="rows drawn from one source in one epoch, at most")
     rows_per_template_source: int = Field(ge=1, description="the same for sources made of templates")

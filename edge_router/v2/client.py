@@ -11,6 +11,8 @@ from edge_router.tensors import Tensors, text_tensor
 from edge_router.v2.codec import decode_reply, encode_request
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+PLAIN = {"Content-Type": "application/octet-stream", "Accept-Encoding": "identity"}
+"""Compressing a few hundred bytes costs more than sending them."""
 MANY_CLASSES = 1024
 """Asked of the classification extension to get every class; a server gives as many as there are."""
 
@@ -45,7 +47,7 @@ class InferenceClient:
 
     async def _infer(self, model: str, inputs: Tensors, outputs: Sequence[Mapping[str, Any]]) -> Tensors:
         body, header_length = encode_request(inputs, outputs)
-        headers = {HEADER_LENGTH: str(header_length), "Content-Type": "application/octet-stream"}
+        headers = {HEADER_LENGTH: str(header_length), **PLAIN}
         try:
             async with self._session.post(f"{self._url}/v2/models/{model}/infer", data=body, headers=headers) as reply:
                 content = await reply.read()

@@ -1,0 +1,85 @@
+"""`edge-router bench`: how long a decision takes here, and how much memory it holds."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
+from edge_router.contract import INPUT, INPUT_IDS, PROMPT_ROUTER_ENSEMBLE, TASK_ROUTER, preprocessing
+from edge_router.pipeline import Pipeline
+from edge_router.tensors import Tensors, text_tensor
+
+LENGTHS = (16, 32, 64, 128)
+WORD = "the "
+
+
+def bench(
+    calls: Annotated[int, typer.Option(min=10, help="Measured calls a length.")] = 300,
+    json: JsonOption = False,
+    repository: RepositoryOption = None,
+    overrides: OverridesOption = None,
+) -> None:
+    """Measure the decision path in this process: prompt text to both decisions."""
+    before = memory()
+    pipeline = open_pipeline(repository, overrides)
+    rows = [measure(pipeline, tokens, calls) for tokens in track(LENGTHS, "measuring", transient=True)]
+    found = {"prompts": rows, "rss_mb": round(memory(), 1), "rss_before_loading_mb": round(before, 1)}
+    if json:
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        return
+    table = Table("tokens", "p50 ms", "p95 ms", "prompts/s", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(row[key]) for key in ("tokens", "p50_ms", "p95_ms", "per_second")))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"memory {found['rss_mb']} MB, of it {found['rss_before_loading_mb']} MB before the repository was loaded"
+    )
+
+
+def measure(pipeline: Pipeline, tokens: int, calls: int) -> dict[str, float]:
+    request = prompt_of(pipeline, tokens)
+    times = timed(lambda: pipeline.infer(PROMPT_ROUTER_ENSEMBLE, request), calls) * 1000
+    p50, p95 = np.percentile(times, [50, 95])
+    return {
+        "tokens": tokens,
+        "p50_ms": round(float(p50), 2),
+        "p95_ms": round(float(p95), 2),
+        "per_second": round(1000 / float(times.mean())),
+    }
+
+
+def prompt_of(pipeline: Pipeline, tokens: int) -> Tensors:
+    """A prompt of `tokens` tokens; of as many as the tokenizer keeps where that is fewer."""
+    words = tokens
+    while True:
+        request = {INPUT: text_tensor([(WORD * words).encode()])}
+        if words == 0 or pipeline.infer(preprocessing(TASK_ROUTER), request)[INPUT_IDS].shape[1] <= tokens:
+            return request
+        words -= 1
+
+
+def timed(call: Callable[[], object], calls: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """Seconds of each call, after a tenth as many that are not counted."""
+    for _ in range(calls // 10):
+        call()
+    times = np.empty(calls)
+    for at in range(calls):
+        started = time.perf_counter()
+        call()
+        times[at] = time.perf_counter() - started
+    return times
+
+
+def memory() -> float:
+    """Resident megabytes of this process."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) / 1024

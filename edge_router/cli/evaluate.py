@@ -1,0 +1,68 @@
+"""`edge-router evaluate`: how well the repository's decisions agree with labelled prompts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
+from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
+from edge_router.controller.classifier import prompt
+from edge_router.controller.decision import Decisions, decisions
+from edge_router.errors import ConfigError
+from edge_router.training.data import Example, read
+from edge_router.training.metrics import Agreement
+
+
+def evaluate(
+    file: Annotated[
+        Path, typer.Argument(help="JSON lines with prompt, task and complexity (a label or null); .gz is read too.")
+    ],
+    json: JsonOption = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the confusion matrices here, one file a policy.", show_default=False)
+    ] = None,
+    repository: RepositoryOption = None,
+    overrides: OverridesOption = None,
+) -> None:
+    """Accuracy and macro-F1 of each policy over labelled prompts."""
+    examples = read(file)
+    pipeline = open_pipeline(repository, overrides)
+    labels = {policy: pipeline.labels(ensemble(policy)) for policy in POLICIES}
+    found = [
+        decisions(pipeline.infer(PROMPT_ROUTER_ENSEMBLE, prompt(example.prompt)), labels)
+        for example in track(examples, "classifying", transient=True, console=Console(stderr=True))
+    ]
+    agreements = {policy: agreement(policy, examples, found, labels[policy]) for policy in POLICIES}
+    if picture is not None:
+        from edge_router.training.picture import draw  # matplotlib takes a second to import
+
+        for policy, measured in agreements.items():
+            draw(measured, picture.with_stem(f"{picture.stem}_{policy}"), policy)
+    if json:
+        typer.echo(orjson.dumps({policy: as_json(measured) for policy, measured in agreements.items()}).decode())
+        return
+    table = Table("policy", "n", "accuracy", "macro-F1", box=None, pad_edge=False)
+    for policy, measured in agreements.items():
+        table.add_row(policy, str(measured.n), f"{measured.accuracy:.3f}", f"{measured.macro_f1:.3f}")
+    Console().print(table)
+
+
+def agreement(policy: str, examples: Sequence[Example], found: Sequence[Decisions], labels: Sequence[str]) -> Agreement:
+    """Rows without a label for the policy are left out. Raises ConfigError for a label that the network does not
+    have."""
+    wanted = [example.label(policy) for example in examples]
+    pairs = [(true, made[policy].label) for true, made in zip(wanted, found, strict=True) if true is not None]
+    try:
+        return Agreement.of([true for true, _ in pairs], [predicted for _, predicted in pairs], labels)
+    except ValueError as error:
+        raise ConfigError(f"{policy}: {error}") from error
+
+
+def as_json(measured: Agreement) -> dict[str, object]:
+    return {"accuracy": measured.accuracy, "macro_f1": measured.macro_f1, "n": measured.n, "f1": measured.f1}

@@ -1,0 +1,40 @@
+"""`edge-router train`: the starter network anew."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_router.errors import ConfigError
+from edge_router.settings import model_repository
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="Folder of the labelled prompts.")] = Path("training/data"),
+    recipe: Annotated[Path, typer.Option(help="Every number of the run.")] = Path("training/recipe.yaml"),
+    report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("training/report"),
+    out: Annotated[Path | None, typer.Option(help="Repository to write the version into.", show_default=False)] = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Measure on sources left out of training instead; writes no version.")
+    ] = False,
+) -> None:
+    """Fine-tune, export, calibrate and write a version; one command, seeded. Needs the extra `train`."""
+    try:
+        from edge_router.training import report as reports
+        from edge_router.training.data import Corpus
+        from edge_router.training.recipe import Recipe
+        from edge_router.training.train import hold_out
+        from edge_router.training.train import train as run
+    except ImportError as error:
+        raise ConfigError(f"{error.name} is missing: pip install 'edge-llm-router[train]'") from error
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+    taken = Recipe.read(recipe)
+    corpus = Corpus.read(data)
+    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        result = (
+            hold_out(corpus, taken, progress) if held_out else run(corpus, taken, out or model_repository(), progress)
+        )
+    reports.write(result, report)
+    typer.echo(reports.as_markdown(result))
