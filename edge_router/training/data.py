@@ -49,7 +49,7 @@ def read(file: Path) -> list[Example]:
         text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: {error}") from error
-    return [_example(file, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return [_example(file, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
 def _example(file: Path, number: int, line: str) -> Example:
@@ -84,6 +84,7 @@ def draw(examples: Sequence[Example], recipe: Recipe, epoch: int) -> list[Exampl
             if source.startswith(("template-", "synthetic-"))
             else recipe.rows_per_source
         )
-        drawn += chance.sample(rows, min(limit, len(rows)))
+        repeats = recipe.authored_repeats if source.startswith("authored-") else 1
+        drawn += chance.sample(rows, min(limit, len(rows))) * repeats
     chance.shuffle(drawn)
     return drawn

@@ -23,6 +23,7 @@ class Recipe(BaseModel):
     epochs: int = Field(ge=1)
     rows_per_source: int = Field(ge=1, description="rows drawn from one source in one epoch, at most")
     rows_per_template_source: int = Field(ge=1, description="the same for sources made of templates")
+    authored_repeats: int = Field(ge=1, description="how often a prompt of our own is drawn in one epoch")
     batch_rows: int = Field(ge=1)
     encoder_rate: float = Field(gt=0)
     head_rate: float = Field(gt=0)

@@ -1,0 +1,67 @@
+"""The compose stack with the cpu-test layer: started once for the session, or the running one that STACK_URL names."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from testcontainers.compose import DockerCompose
+
+COMPOSE = Path(__file__).parents[2] / "compose"
+FILES = ["docker-compose.yaml", "docker-compose.cpu-test.yaml"]
+PROJECT = "edge-router-test"
+PORTS = ("ROUTER_CONTROLLER_PORT", "ROUTER_SERVER_HTTP_PORT", "ROUTER_SERVER_GRPC_PORT", "ROUTER_SERVER_METRICS_PORT")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where a client finds the stack. `project` is the compose project, None where the stack was not started here."""
+
+    controller: str
+    server_http: str
+    server_grpc: str
+    project: str | None
+
+    @property
+    def chat(self) -> str:
+        return f"{self.controller}/v1/chat/completions"
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    if url := os.environ.get("STACK_URL"):
+        http = os.environ.get("STACK_SERVER_HTTP", "127.0.0.1:8000")
+        yield Stack(url.rstrip("/"), http, os.environ.get("STACK_SERVER_GRPC", "127.0.0.1:8001"), None)
+        return
+    if reason := docker_missing():
+        unavailable = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        unavailable(f"the stack tests need Docker: {reason}")
+    ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    os.environ.update(ports, COMPOSE_PROJECT_NAME=PROJECT, TESTCONTAINERS_RYUK_DISABLED="true")
+    with DockerCompose(COMPOSE, FILES, build=True, wait=True):
+        controller, http, grpc, _ = (f"127.0.0.1:{port}" for port in ports.values())
+        yield Stack(f"http://{controller}", http, grpc, PROJECT)
+
+
+def docker_missing() -> str | None:
+    if shutil.which("docker") is None:
+        return "no docker command"
+    for command in (["docker", "version"], ["docker", "compose", "version"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return (done.stderr.strip().splitlines() or ["docker does not answer"])[-1]
+    return None
+
+
+def free_ports(count: int) -> list[int]:
+    taken = [socket.socket() for _ in range(count)]
+    for each in taken:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in taken]
+    for each in taken:
+        each.close()
+    return ports
