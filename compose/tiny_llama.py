@@ -1,4 +1,4 @@
-"""Writes a random Llama of two layers as GGUF: every part a server needs, a few hundred kilobytes, the same bytes each time."""
+"""Writes a random Llama of two layers as GGUF: every part a server needs, in a few hundred kilobytes."""
 
 import sys
 

@@ -3,9 +3,11 @@
 import json
 import os
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from edge_router.controller.routes import Upstream
+from edge_router.errors import ConfigError
 
 PORT = 11434
 
@@ -13,11 +15,13 @@ PORT = 11434
 def address() -> str:
     """Ollama's own variable: host, host:port or a URL; a server's wildcard address stands for this machine."""
     named = os.environ.get("OLLAMA_HOST", "").strip() or "127.0.0.1"
-    scheme, found, rest = named.partition("://")
-    scheme, rest = (scheme, rest) if found else ("http", named)
-    host, _, port = rest.strip("/").partition(":")
-    host = "127.0.0.1" if host in ("0.0.0.0", "") else host
-    return f"{scheme}://{host}:{port or PORT}"
+    url = urlsplit(named if "://" in named else f"http://{named}")
+    try:
+        port = url.port or PORT
+    except ValueError as error:
+        raise ConfigError(f"OLLAMA_HOST: {error}") from error
+    host = {None: "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname, url.hostname)
+    return f"{url.scheme}://{f'[{host}]' if ':' in str(host) else host}:{port}"
 
 
 def upstreams(url: str) -> dict[str, Upstream]:

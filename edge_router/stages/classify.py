@@ -45,13 +45,11 @@ class Classify:
     def load(cls, folder: Path, parameters: Mapping[str, str]) -> Self:
         """Parameters: ENGINE, THREADS (0 = all cores), PROVIDERS (comma separated, first choice first),
         ROWS_PER_RUN."""
-        engine = engines.load(
-            parameters.get(ENGINE_PARAMETER, "onnx"),
-            folder,
-            threads=_count(folder, parameters, THREADS_PARAMETER, default=0, least=0),
-            providers=parameters.get(PROVIDERS_PARAMETER, "CPUExecutionProvider").replace(" ", "").split(","),
-        )
-        return cls(engine, _count(folder, parameters, ROWS_PER_RUN_PARAMETER, default=1, least=1))
+        threads = _count(folder, parameters, THREADS_PARAMETER, default=0, least=0)
+        rows_per_run = _count(folder, parameters, ROWS_PER_RUN_PARAMETER, default=1, least=1)
+        providers = parameters.get(PROVIDERS_PARAMETER, "CPUExecutionProvider").replace(" ", "").split(",")
+        engine = engines.load(parameters.get(ENGINE_PARAMETER, "onnx"), folder, threads=threads, providers=providers)
+        return cls(engine, rows_per_run)
 
     def run(self, requests: Sequence[Tensors]) -> list[Tensors | RequestError]:
         failed: dict[int, RequestError] = {}

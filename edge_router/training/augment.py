@@ -3,8 +3,11 @@
 import random
 import re
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from edge_router.training.recipe import Recipe
+
+Kind: TypeAlias = Callable[[str, random.Random], str]
 
 MARKERS = re.compile(
     r"(?im)^\s*(?:text|passage|context|question|q|answer|a|input|output|instructions?|task|sentence|article|document|"
@@ -47,7 +50,7 @@ def mistyped(text: str, chance: random.Random) -> str:
     return "".join(letters)
 
 
-KINDS: Sequence[Callable[[str, random.Random], str]] = (
+KINDS: Sequence[Kind] = (
     without_markers,
     without_fences,
     without_punctuation,

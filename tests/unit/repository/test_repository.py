@@ -67,5 +67,5 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_model_is_named_with_what_there_is(tmp_path: Path) -> None:
     write(tmp_path, "m")
-    with pytest.raises(NotFoundError, match="'x' is not in .*; it holds m"):
+    with pytest.raises(NotFoundError, match=r"'x' is not in .*; it holds m"):
         Repository(tmp_path).config("x")

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +7,6 @@ import pytest
 from edge_router.contract import ATTENTION_MASK, INPUT_IDS, LOGITS
 from edge_router.engines import EngineError
 from edge_router.errors import RepositoryError, RequestError
-from edge_router.stages import classify
 from edge_router.stages.classify import Classify
 from edge_router.tensors import Array, Tensors
 
@@ -56,7 +56,9 @@ def test_padding_never_reaches_the_network() -> None:
 
 
 def test_a_row_that_the_network_refuses_fails_alone() -> None:
-    good, bad, also_good = Classify(SumEngine(), rows_per_run=8).run([request([1, 2]), request([99, 2]), request([3, 4])])
+    good, bad, also_good = Classify(SumEngine(), rows_per_run=8).run(
+        [request([1, 2]), request([99, 2]), request([3, 4])]
+    )
     assert logits(good) == [[3, 2]]
     assert isinstance(bad, RequestError)
     assert logits(also_good) == [[7, 2]]
@@ -82,6 +84,6 @@ def test_malformed_ids_are_refused_with_the_reason(ids: list[list[int]], mask: l
 @pytest.mark.parametrize(
     "parameters", [{"THREADS": "two"}, {"THREADS": "-1"}, {"ROWS_PER_RUN": "0"}, {"ENGINE": "tea"}], ids=str
 )
-def test_a_wrong_parameter_is_named(parameters: dict[str, str], tmp_path: object) -> None:
+def test_a_wrong_parameter_is_named(parameters: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match=next(iter(parameters))):
-        Classify.load(classify.Path(str(tmp_path)), parameters)
+        Classify.load(tmp_path, parameters)

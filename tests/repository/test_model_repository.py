@@ -1,0 +1,138 @@
+"""The repository that is served, as files: what Triton would refuse or get wrong is found without starting it."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from edge_router.contract import (
+    COMPLEXITY_ROUTER,
+    DECISION_FILE,
+    INPUT,
+    LABELS_FILE,
+    MAX_BATCH_SIZE,
+    MODELS,
+    OUTPUT,
+    POLICIES,
+    PROMPT_ROUTER_ENSEMBLE,
+    STAGE_PARAMETER,
+    TASK_ROUTER,
+    ensemble,
+    postprocessing,
+    preprocessing,
+)
+from edge_router.pipeline.ensemble import ordered
+from edge_router.pipeline.signature import Signature
+from edge_router.repository import Repository, config
+from edge_router.stages import STAGES
+
+ROOT = Path(__file__).parents[2]
+REPOSITORY = ROOT / "model_repository"
+LAYERS = sorted(folder for folder in (ROOT / "overrides").iterdir() if folder.is_dir())
+PYTHON_MODELS = [model for model in MODELS if list((REPOSITORY / model).glob("*/model.py"))]
+ENSEMBLES = [model for model in MODELS if model not in PYTHON_MODELS]
+LARGEST_COMMIT = 25_000_000
+LABELS = {
+    TASK_ROUTER: "Brainstorming Chatbot Classification Closed_QA Code_Generation Extraction Open_QA Other Rewrite "
+    "Summarization Text_Generation Unknown",
+    COMPLEXITY_ROUTER: "Creativity Reasoning Contextual-Knowledge Few-Shot Domain-Knowledge No-Label-Reason Constraint",
+}
+"""Clients of the old contract know these by their index."""
+
+
+def found(model: str) -> ModelConfig:
+    return Repository(REPOSITORY).config(model)
+
+
+def test_it_holds_the_nine_models_and_nothing_else() -> None:
+    assert sorted(entry.name for entry in REPOSITORY.iterdir()) == sorted(MODELS)
+
+
+def test_it_is_small_enough_to_live_in_git() -> None:
+    assert sum(file.stat().st_size for file in REPOSITORY.rglob("*") if file.is_file()) <= LARGEST_COMMIT
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_version_is_served_and_the_policy_says_which(model: str) -> None:
+    assert found(model).version_policy.WhichOneof("policy_choice") == "specific"
+    assert Repository(REPOSITORY).versions(model) == [1]
+    assert found(model).max_batch_size == MAX_BATCH_SIZE
+
+
+@pytest.mark.parametrize("model", PYTHON_MODELS)
+def test_model_py_is_a_docstring_one_import_and_all(model: str) -> None:
+    [source] = (REPOSITORY / model).glob("*/model.py")
+    docstring, imported, exported = ast.parse(source.read_text()).body
+    assert isinstance(docstring, ast.Expr)
+    assert isinstance(imported, ast.ImportFrom)
+    assert imported.module == "edge_router.triton"
+    assert ast.unparse(exported) == "__all__ = ['TritonPythonModel']"
+
+
+@pytest.mark.parametrize("model", PYTHON_MODELS)
+def test_a_python_model_names_its_stage(model: str) -> None:
+    assert found(model).backend == "python"
+    assert config.parameters(found(model))[STAGE_PARAMETER] in STAGES
+
+
+@pytest.mark.parametrize("model", ENSEMBLES)
+def test_an_ensembles_steps_connect_and_are_pinned(model: str) -> None:
+    signatures = {name: Signature.of(name, found(name)) for name in MODELS}
+    assert len(ordered(model, found(model), signatures)) == len(found(model).ensemble_scheduling.step) > 0
+    assert {step.model_version for step in found(model).ensemble_scheduling.step} == {1}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_old_clients_ensemble_has_one_output(policy: str) -> None:
+    """The old contract takes the first output, and Triton promises no order."""
+    assert [tensor.name for tensor in found(ensemble(policy)).input] == [INPUT]
+    assert [tensor.name for tensor in found(ensemble(policy)).output] == [OUTPUT]
+
+
+def test_both_policies_share_one_network_and_one_tokenizer() -> None:
+    for model in (COMPLEXITY_ROUTER, preprocessing(COMPLEXITY_ROUTER)):
+        [step] = found(model).ensemble_scheduling.step
+        assert step.model_name == model.replace(COMPLEXITY_ROUTER, TASK_ROUTER)
+    steps = [step.model_name for step in found(PROMPT_ROUTER_ENSEMBLE).ensemble_scheduling.step]
+    assert steps.count(TASK_ROUTER) == 1
+    assert COMPLEXITY_ROUTER not in steps
+
+
+def test_prompts_of_different_lengths_share_a_batch() -> None:
+    """Without allow_ragged_batch Triton would batch only requests of equal length."""
+    assert all(tensor.allow_ragged_batch for tensor in found(TASK_ROUTER).input)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_labels_are_the_contracts_in_its_order_and_those_of_the_decision(policy: str) -> None:
+    folder = REPOSITORY / postprocessing(policy)
+    rules = json.loads((folder / "1" / DECISION_FILE).read_text())
+    labels = (folder / LABELS_FILE).read_text().splitlines()
+    assert labels == [name.replace("_", " ") for name in LABELS[policy].split()]
+    assert labels == [entry["label"] for entry in rules["classes"]]
+    [output] = [tensor for tensor in found(postprocessing(policy)).output if tensor.name == OUTPUT]
+    assert output.label_filename == LABELS_FILE
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+def test_a_layer_changes_how_a_model_runs_and_not_what_it_is(layer: Path) -> None:
+    base, layered = Repository(REPOSITORY), Repository(REPOSITORY, layer)
+    for file in layer.glob("*/config.pbtxt"):
+        model = file.parent.name
+        assert Signature.of(model, layered.config(model)) == Signature.of(model, base.config(model))
+        assert layered.versions(model) == base.versions(model)
+        ours, theirs = (config.parameters(each.config(model)) for each in (base, layered))
+        assert theirs[STAGE_PARAMETER] == ours[STAGE_PARAMETER]
+        assert theirs["LAYER"] == layer.name
+        ragged = [tensor.allow_ragged_batch for tensor in layered.config(model).input]
+        assert ragged == [tensor.allow_ragged_batch for tensor in base.config(model).input]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+def test_a_layer_replaces_files_that_exist(layer: Path) -> None:
+    stray = [
+        file for file in layer.rglob("*") if file.is_file() and not (REPOSITORY / file.relative_to(layer)).exists()
+    ]
+    assert stray == []

@@ -1,0 +1,86 @@
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from edge_router.errors import RepositoryError, RequestError
+from edge_router.pipeline.ensemble import Ensemble, Step, ordered
+from edge_router.pipeline.signature import Signature
+from edge_router.stages import Answer
+from edge_router.tensors import Tensors
+
+
+class Add:
+    """`y` is `x` and something; 99 is refused."""
+
+    def __init__(self, what: int) -> None:
+        self._what = what
+
+    def run(self, requests: Sequence[Tensors]) -> list[Answer]:
+        return [
+            RequestError("99 is refused") if (request["x"] == 99).any() else {"y": request["x"] + self._what}
+            for request in requests
+        ]
+
+
+ADD = 'input { name: "x" data_type: TYPE_INT64 dims: [ 1 ] } output { name: "y" data_type: TYPE_INT64 dims: [ 1 ] }'
+WORDS = 'input { name: "x" data_type: TYPE_STRING dims: [ 1 ] } output { name: "y" data_type: TYPE_INT64 dims: [ 1 ] }'
+ENDS = 'input { name: "IN" data_type: TYPE_INT64 dims: [ 1 ] } output { name: "OUT" data_type: TYPE_INT64 dims: [ 1 ] }'
+
+
+def parsed(text: str) -> ModelConfig:
+    return text_format.Parse(f"max_batch_size: 8 {text}", ModelConfig())
+
+
+def step(model: str, source: str, target: str, inner: tuple[str, str] = ("x", "y")) -> str:
+    return (
+        f'step {{ model_name: "{model}" model_version: 1 input_map {{ key: "{inner[0]}" value: "{source}" }}'
+        f' output_map {{ key: "{inner[1]}" value: "{target}" }} }}'
+    )
+
+
+def order_of(*steps: str, composing: Mapping[str, str]) -> list[int]:
+    config = parsed(f"{ENDS} ensemble_scheduling {{ {' '.join(steps)} }}")
+    return ordered("e", config, {name: Signature.of(name, parsed(text)) for name, text in composing.items()})
+
+
+def rows(*values: int) -> Tensors:
+    return {"IN": np.array([[value] for value in values], dtype=np.int64)}
+
+
+def test_steps_run_in_the_order_of_their_tensors_not_of_the_file() -> None:
+    assert order_of(step("b", "between", "OUT"), step("a", "IN", "between"), composing={"a": ADD, "b": ADD}) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("steps", "composing", "message"),
+    [
+        ([step("a", "nowhere", "OUT")], {"a": ADD}, "no step makes the input of a"),
+        ([step("a", "IN", "OUT"), step("b", "IN", "OUT")], {"a": ADD, "b": ADD}, "OUT is made twice"),
+        ([step("a", "IN", "OUT", ("z", "y"))], {"a": ADD}, "input_map names z; the model takes x"),
+        ([step("a", "IN", "OUT", ("x", "z"))], {"a": ADD}, "output_map names z; the model gives y"),
+        ([step("a", "IN", "OUT")], {"a": WORDS}, "IN is .*int64.*, but x takes .*O"),
+        ([step("a", "IN", "other")], {"a": ADD}, "output OUT"),
+    ],
+    ids=["unmade", "twice", "input", "output", "type", "result"],
+)
+def test_steps_that_do_not_connect_are_refused(steps: list[str], composing: dict[str, str], message: str) -> None:
+    with pytest.raises(RepositoryError, match=message):
+        order_of(*steps, composing=composing)
+
+
+def test_a_request_that_fails_in_a_step_goes_no_further_and_takes_nobody_along() -> None:
+    config = parsed(f"{ENDS} ensemble_scheduling {{ {step('a', 'IN', 'm')} {step('b', 'm', 'OUT')} }}")
+    chain = Ensemble(
+        Signature.of("e", config),
+        [Step("a", Add(1), {"x": "IN"}, {"y": "m"}), Step("b", Add(1), {"x": "m"}, {"y": "OUT"})],
+    )
+    first, refused_early, refused_late, last = chain.run([rows(1, 2), rows(99), rows(98), rows(3)])
+    assert not isinstance(first, RequestError)
+    assert not isinstance(last, RequestError)
+    assert (first["OUT"].tolist(), last["OUT"].tolist()) == ([[3], [4]], [[5]])
+    assert set(first) == {"OUT"}
+    assert isinstance(refused_early, RequestError)
+    assert isinstance(refused_late, RequestError)

@@ -1,0 +1,69 @@
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_router.errors import ConfigError
+from edge_router.training.data import Corpus, Example, draw, read, split
+from edge_router.training.recipe import Recipe
+
+ROOT = Path(__file__).parents[3]
+RECIPE = Recipe.read(ROOT / "training" / "recipe.yaml")
+
+
+def rows(source: str, count: int) -> list[Example]:
+    return [Example(f"{source} {number}", "Chatbot", None, source) for number in range(count)]
+
+
+def test_every_shipped_prompt_reads_and_its_labels_are_known() -> None:
+    corpus = Corpus.read(ROOT / "training" / "data")
+    labels = {example.complexity for example in corpus.train} - {None}
+    assert labels == set(RECIPE.score)
+    assert len({example.task for example in corpus.train}) == 12
+    assert {example.task for example in corpus.dev} == {example.task for example in corpus.train}
+
+
+def test_no_prompt_of_dev_is_trained_on() -> None:
+    corpus = Corpus.read(ROOT / "training" / "data")
+    assert {example.prompt for example in corpus.train} & {example.prompt for example in corpus.dev} == set()
+
+
+def test_a_gzip_file_and_a_plain_one_read_alike(tmp_path: Path) -> None:
+    text = json.dumps({"prompt": "a\u2028b", "task": "Chatbot", "complexity": None}) + "\n"
+    (tmp_path / "a.jsonl").write_text(text)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    assert read(tmp_path / "a.jsonl") == read(tmp_path / "a.jsonl.gz") == [Example("a\u2028b", "Chatbot", None, "")]
+
+
+def test_a_row_without_a_task_is_named_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"prompt": "x", "task": "Chatbot"}\n{"prompt": "x"}\n')
+    with pytest.raises(ConfigError, match=r"a\.jsonl, line 2"):
+        read(tmp_path / "a.jsonl")
+
+
+def test_derived_rows_are_held_out_with_their_source() -> None:
+    examples = [*rows("svamp", 1), *rows("constrained:svamp", 1), *rows("fewshot-svamp", 1), *rows("gsm8k", 1)]
+    kept, held = split(examples, ["svamp"])
+    assert [example.source for example in kept] == ["gsm8k"]
+    assert len(held) == 3
+
+
+def test_no_source_outweighs_the_others_and_an_epoch_can_be_drawn_again() -> None:
+    corpus = [*rows("large", 5000), *rows("template-x", 5000), *rows("authored-x", 10)]
+    drawn = draw(corpus, RECIPE, 0)
+    counts = {source: sum(e.source == source for e in drawn) for source in ("large", "template-x", "authored-x")}
+    assert counts == {
+        "large": RECIPE.rows_per_source,
+        "template-x": RECIPE.rows_per_template_source,
+        "authored-x": 10 * RECIPE.authored_repeats,
+    }
+    assert drawn == draw(corpus, RECIPE, 0) != draw(corpus, RECIPE, 1)
+
+
+@pytest.mark.parametrize(("key", "value"), [("epochs", 0), ("epoch", 3), ("dropout", 1.0), ("seed", None)])
+def test_a_wrong_recipe_is_refused_by_its_key(key: str, value: object, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(json.dumps(RECIPE.model_dump() | {key: value}))
+    with pytest.raises(ConfigError, match=rf"recipe\.yaml: {key}: "):
+        Recipe.read(file)
