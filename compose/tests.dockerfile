@@ -12,4 +12,4 @@ COPY pyproject.toml /src/
 COPY tests/stack /src/tests/stack
 ENV PATH=/opt/venv/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
-CMD ["pytest", "-p", "no:cacheprovider", "tests/stack"]
+CMD ["pytest", "-p", "no:cacheprovider", "tests/stack/test_router_integration.py"]

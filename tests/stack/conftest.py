@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from testcontainers.compose import DockerCompose
@@ -38,13 +39,18 @@ def stack() -> Iterator[Stack]:
         yield Stack(url.rstrip("/"), http, os.environ.get("STACK_SERVER_GRPC", "127.0.0.1:8001"), None)
         return
     if reason := docker_missing():
-        unavailable = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        unavailable(f"the stack tests need Docker: {reason}")
+        unavailable(reason)
     ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     os.environ.update(ports, COMPOSE_PROJECT_NAME=PROJECT, TESTCONTAINERS_RYUK_DISABLED="true")
     with DockerCompose(COMPOSE, FILES, build=True, wait=True):
         controller, http, grpc, _ = (f"127.0.0.1:{port}" for port in ports.values())
         yield Stack(f"http://{controller}", http, grpc, PROJECT)
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skips with the reason; where a machine has to have Docker, that is a failure."""
+    say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+    say(f"the stack tests need Docker: {reason}")
 
 
 def docker_missing() -> str | None:
