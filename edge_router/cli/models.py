@@ -5,7 +5,7 @@ from typing import TypedDict
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_repository
 from edge_router.contract import STAGE_PARAMETER
@@ -29,7 +29,7 @@ def list_models(
     if json:
         typer.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return
-    table = Table("model", "serves", "MB", "made of", box=None, pad_edge=False)
+    table = Table("model", "serves", "MB", Column("made of", overflow="fold"), box=None, pad_edge=False)
     for row in rows:
         versions = ", ".join(map(str, row["versions"])) or "none"
         table.add_row(row["model"], versions, f"{row['bytes'] / 1e6:.1f}" if row["bytes"] else "", row["made_of"])
@@ -54,6 +54,6 @@ def _row(repository: Repository, model: str) -> Row:
     return {
         "model": model,
         "versions": versions,
-        "made_of": " + ".join(steps) or stage,
+        "made_of": ", ".join(steps) or stage,
         "bytes": sum(file.stat().st_size for file in files),
     }
