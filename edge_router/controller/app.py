@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,13 +21,13 @@ from edge_router.controller.chat import Chat
 from edge_router.controller.classifier import Classifier
 from edge_router.controller.errors import error_response, http_error, router_error, unexpected_error
 from edge_router.controller.policy import Choice
+from edge_router.controller.request_id import REQUEST_ID, request_id
 from edge_router.controller.router import Router
 from edge_router.controller.routes import Routes
 from edge_router.controller.settings import Limits
 from edge_router.controller.upstream import Call, Relay
 from edge_router.errors import RouterError
 
-REQUEST_ID = "x-request-id"
 PASSED_ON = ("accept", "traceparent", "tracestate")
 """Client headers an upstream may see. Authorization is not among them: each upstream has its own key."""
 
@@ -64,14 +63,13 @@ class Controller:
                 await meeting
 
     async def chat_completions(self, request: Request) -> Response | Relay:
-        request_id = request.headers.get(REQUEST_ID) or uuid.uuid4().hex
         try:
             chat = Chat.parse(await read_body(request, self._limits.body_bytes))
             choice = await self._router.choose(chat)
         except RouterError as error:
             code = "model_not_found" if error.status == 404 else None
-            return error_response(error.status, str(error), {REQUEST_ID: request_id}, code)
-        return self._relay(request, chat, choice, request_id)
+            return error_response(error.status, str(error), {REQUEST_ID: request_id(request)}, code)
+        return self._relay(request, chat, choice)
 
     async def models(self, request: Request) -> Response:
         names = [AUTO_MODEL, *self._routes.policies, *(target.model for target in self._routes.upstreams.values())]
@@ -95,16 +93,17 @@ class Controller:
         """The routes as loaded. A key is shown as the place it was read from, never as itself."""
         return _json(self._routes.model_dump(mode="json", exclude_none=True))
 
-    def _relay(self, request: Request, chat: Chat, choice: Choice, request_id: str) -> Relay:
+    def _relay(self, request: Request, chat: Chat, choice: Choice) -> Relay:
+        name = {REQUEST_ID: request_id(request)}
         target = self._routes.upstreams[choice.upstream]
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-        headers |= {"content-type": "application/json", "accept-encoding": "identity", REQUEST_ID: request_id}
+        headers |= {"content-type": "application/json", "accept-encoding": "identity"} | name
         if choice.upstream in self._keys:
             headers["authorization"] = f"Bearer {self._keys[choice.upstream]}"
         call = Call(f"{str(target.url).rstrip('/')}/chat/completions", chat.addressed_to(target.model), headers)
         said = choice.headers(target.model)
         facts: dict[str, object] = {name.removeprefix("x-edge-router-"): value for name, value in said.items()}
-        return Relay(self._session, call, said | {REQUEST_ID: request_id}, facts | {"request_id": request_id})
+        return Relay(self._session, call, said | name, facts | {"request_id": request_id(request)})
 
 
 def app(routes: Routes, make_classifier: MakeClassifier, limits: Limits, more: Sequence[BaseRoute] = ()) -> Starlette:

@@ -1,13 +1,16 @@
 """The chat request: what it asks for, and which of its text is classified."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-import orjson
+import msgspec
 
 from edge_router.contract import ROUTER_FIELD, STRATEGY_MANUAL, STRATEGY_TRITON
 from edge_router.errors import RequestError
+
+READ = ("messages", "model", ROUTER_FIELD)
+"""The fields that routing looks into."""
 
 
 @dataclass(frozen=True)
@@ -21,36 +24,41 @@ class Ask:
 
 @dataclass(frozen=True)
 class Chat:
-    body: Mapping[str, Any]
+    fields: Mapping[str, msgspec.Raw]
+    """The body's own, as the client wrote them: what is not read here reaches the upstream byte for byte."""
+    messages: Sequence[Mapping[str, Any]]
     ask: Ask
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """Raises RequestError saying which part of the body is wrong."""
         try:
-            body = orjson.loads(content)
-        except orjson.JSONDecodeError as error:
-            raise RequestError(f"the body is not valid JSON (line {error.lineno}, column {error.colno})") from None
-        if not isinstance(body, dict):
-            raise RequestError("the body must be a JSON object with model and messages")
-        if not isinstance(body.get("messages"), list) or not body["messages"]:
+            fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+            read = {key: msgspec.json.decode(fields[key]) for key in READ if key in fields}
+        except msgspec.ValidationError:
+            raise RequestError("the body must be a JSON object with model and messages") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise RequestError(f"the body is not valid JSON: {error}") from None
+        messages = read.get("messages")
+        if not isinstance(messages, list) or not messages:
             raise RequestError("messages must be a list with at least one message")
-        if not all(isinstance(message, dict) for message in body["messages"]):
+        if not all(isinstance(message, dict) for message in messages):
             raise RequestError("each of messages must be an object with role and content")
-        return cls(body, _ask(body))
+        return cls(fields, messages, _ask(read))
 
     @property
     def text(self) -> str:
         """The last user turn that says something, its text parts joined; else the last text of any role."""
-        turns = [message for message in self.body["messages"] if message.get("role") == "user"]
-        for message in [*reversed(turns), *reversed(self.body["messages"])]:
+        turns = [message for message in self.messages if message.get("role") == "user"]
+        for message in [*reversed(turns), *reversed(self.messages)]:
             if text := _text(message.get("content")):
                 return text
         return ""
 
     def addressed_to(self, model: str) -> bytes:
         """The body for an upstream: every field as it came, but the model, and without the field that is ours."""
-        return orjson.dumps({key: value for key, value in self.body.items() if key != ROUTER_FIELD} | {"model": model})
+        kept = {key: value for key, value in self.fields.items() if key != ROUTER_FIELD}
+        return msgspec.json.encode(kept | {"model": model})
 
 
 def _ask(body: Mapping[str, Any]) -> Ask:

@@ -34,11 +34,12 @@ class RemoteClassifier:
         return {policy: await self._client.labels(ensemble(policy)) for policy in POLICIES}
 
     async def classify(self, text: str, labels: Labels) -> Decisions:
-        outputs = await self._client.infer(PROMPT_ROUTER_ENSEMBLE, prompt(text))
+        request = prompt(text)
         try:
-            return decisions(outputs, labels)
-        except (KeyError, ValueError) as error:
-            raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the answer does not fit the server's labels") from error
+            return decisions(await self._client.infer(PROMPT_ROUTER_ENSEMBLE, request), labels)
+        except (RequestError, KeyError, ValueError) as error:
+            # What is asked is right; a server that refuses it has lost its model, and no client is to blame.
+            raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the server does not answer as its labels promise") from error
 
 
 def prompt(text: str) -> Tensors:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edge_router.contract import DECISION_PREFIX
 from edge_router.tensors import Tensors
@@ -31,10 +32,16 @@ def decisions(outputs: Tensors, labels: Mapping[str, Sequence[str]]) -> dict[str
     for policy, names in labels.items():
         prefix = DECISION_PREFIX[policy]
         probabilities = outputs[f"{prefix}_PROBABILITIES"].reshape(-1).tolist()
-        label = outputs[f"{prefix}_LABEL"].reshape(-1)[0].decode()
-        score = outputs.get(f"{prefix}_SCORE")
         by_label = dict(zip(names, probabilities, strict=True))
-        if label not in by_label:
+        label = _single(outputs, f"{prefix}_LABEL")
+        if not isinstance(label, bytes) or label.decode() not in by_label:
             raise ValueError(f"{policy}: label {label!r} is none of the server's own")
-        found[policy] = Decision(label, by_label, None if score is None else float(score.reshape(-1)[0]))
+        score = float(_single(outputs, f"{prefix}_SCORE")) if f"{prefix}_SCORE" in outputs else None
+        found[policy] = Decision(label.decode(), by_label, score)
     return found
+
+
+def _single(outputs: Tensors, name: str) -> Any:
+    if outputs[name].size != 1:
+        raise ValueError(f"{name} holds {outputs[name].size} values where one is due")
+    return outputs[name].item()

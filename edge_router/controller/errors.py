@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 
 import orjson
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edge_router.controller.request_id import REQUEST_ID, request_id
 from edge_router.errors import RouterError
+
+log = structlog.get_logger()
 
 TYPES = {
     400: "invalid_request_error",
@@ -41,4 +45,7 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 async def unexpected_error(request: Request, error: Exception) -> Response:
     """The kind of error is in the log; the client learns that it is not to blame."""
-    return error_response(500, "the controller failed on this request; its log names the error by the request id")
+    name = request_id(request)
+    log.error("request failed", request_id=name, error=type(error).__name__)
+    message = f"the controller failed on this request; its log names the error by the {REQUEST_ID}"
+    return error_response(500, message, {REQUEST_ID: name})

@@ -92,4 +92,5 @@ def _is_said(value: object) -> bool:
 
 
 def _ascii(value: object) -> str:
-    return str(value).encode("ascii", "replace").decode()
+    """Labels and names are data: whatever they hold, a header stays one line."""
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in str(value))

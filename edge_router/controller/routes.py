@@ -39,22 +39,32 @@ class ApiKey(Section):
         return self
 
     def read(self) -> str:
-        """Raises ConfigError naming the source."""
-        if self.file is not None:
-            try:
-                return self.file.read_text().strip()
-            except OSError as error:
-                raise ConfigError(f"api_key.file {self.file}: {error.strerror}") from error
-        key = os.environ.get(self.env or "", "")
-        if not key:
-            raise ConfigError(f"api_key.env {self.env}: the variable is not set")
+        """Raises ConfigError naming the source, never what it holds."""
+        source = f"api_key.env {self.env}" if self.file is None else f"api_key.file {self.file}"
+        try:
+            text = os.environ.get(self.env or "", "") if self.file is None else self.file.read_text()
+        except OSError as error:
+            raise ConfigError(f"{source}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise ConfigError(f"{source}: not a text") from None
+        key = text.strip()
+        if not (key.isascii() and key.isprintable() and key):
+            raise ConfigError(
+                f"{source}: needs one line with the key; {'it holds something else' if key else 'it is empty'}"
+            )
         return key
+
+
+def _without_password(url: HttpUrl) -> HttpUrl:
+    if url.username or url.password:
+        raise ValueError("holds a user or a password; give the key as api_key")
+    return url
 
 
 class Upstream(Section):
     """One LLM at one OpenAI-compatible address. `url` ends where `/chat/completions` begins."""
 
-    url: HttpUrl
+    url: Annotated[HttpUrl, AfterValidator(_without_password)]
     model: str = Field(min_length=1)
     api_key: ApiKey | None = None
 
@@ -76,11 +86,11 @@ class Policy(Section):
     default: str | None = None
 
     @property
-    def upstreams(self) -> Mapping[str, str]:
-        """Upstreams named here, by the key that names them."""
-        named = {f"score.{rule.at_least}": rule.upstream for rule in self.score}
-        named |= {f"routes.{label}": name for label, name in self.routes.items()}
-        return named | ({"default": self.default} if self.default else {})
+    def upstreams(self) -> list[tuple[str, str]]:
+        """(key, upstream that it names)."""
+        named = [(f"score.{rule.at_least}", rule.upstream) for rule in self.score]
+        named += [(f"routes.{label}", name) for label, name in self.routes.items()]
+        return named + ([("default", self.default)] if self.default else [])
 
 
 class Routes(Section):
@@ -106,12 +116,10 @@ class Routes(Section):
             raise ValueError(f"policies.{unknown[0]}: no such policy; there are {', '.join(POLICIES)}")
         if self.auto not in self.policies:
             raise ValueError(f"auto: {self.auto} is none of the policies {', '.join(self.policies)}")
-        named = {"default": self.default} | {
-            f"policies.{policy}.{key}": name
-            for policy, rules in self.policies.items()
-            for key, name in rules.upstreams.items()
-        }
-        for key, name in named.items():
+        named = [("default", self.default)]
+        for policy, rules in self.policies.items():
+            named += [(f"policies.{policy}.{key}", name) for key, name in rules.upstreams]
+        for key, name in named:
             if name not in self.upstreams:
                 raise ValueError(f"{key}: {name!r} is no upstream; there are {', '.join(self.upstreams)}")
         return self
@@ -119,6 +127,8 @@ class Routes(Section):
     def check_labels(self, labels: Mapping[str, Sequence[str]]) -> None:
         """Raises ConfigError when a route names a label that the server does not have."""
         for policy, rules in self.policies.items():
+            if policy not in labels:
+                raise ConfigError(f"policies.{policy}: the server does not answer for it")
             if unknown := sorted(set(rules.routes) - set(labels[policy])):
                 raise ConfigError(
                     f"policies.{policy}.routes: {', '.join(unknown)} is no label of the server's; "

@@ -9,6 +9,7 @@ import aiohttp
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
+from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
 from edge_router.controller.errors import envelope
 
 HOP_BY_HOP = frozenset(
@@ -79,8 +80,13 @@ class Relay:
     async def _start(self, send: Send, reply: aiohttp.ClientResponse) -> None:
         self._facts["status"] = reply.status
         self._streaming = reply.content_type == EVENT_STREAM
-        theirs = [(name.lower(), value) for name, value in reply.headers.items() if name.lower() not in NOT_RELAYED]
-        await self._send_start(send, reply.status, theirs)
+        theirs = [(name.lower(), value) for name, value in reply.headers.items()]
+        await self._send_start(send, reply.status, [(name, value) for name, value in theirs if self._relays(name)])
+
+    def _relays(self, name: str) -> bool:
+        """What the controller says of itself stands alone, even where the upstream is a controller too."""
+        ours = {CHOSEN_CLASSIFIER_HEADER.lower(), *(header.lower() for header in self._headers)}
+        return name not in NOT_RELAYED | ours and not name.startswith(DECISION_HEADER_PREFIX)
 
     async def _send_start(self, send: Send, status: int, headers: list[tuple[str, str]]) -> None:
         both = [*headers, *((name.lower(), value) for name, value in self._headers.items())]

@@ -37,13 +37,17 @@ class InferenceClient:
         return await self._infer(model, inputs, outputs=[])
 
     async def labels(self, model: str, output: str = OUTPUT) -> list[str]:
-        """Class names of `output` in its order, asked through the classification extension ("value:index:label")."""
+        """Class names of `output` in its order, asked through the classification extension ("value:index:label").
+
+        Raises ReplyError where the output has none, else what `infer` raises.
+        """
         asked = [{"name": output, "parameters": {"classification": MANY_CLASSES, "binary_data": True}}]
         answer = await self._infer(model, {INPUT: text_tensor([b""])}, asked)
-        classes = [value.decode().split(":", 2) for value in answer[output].reshape(-1)]
-        if any(len(parts) < 3 for parts in classes):
-            raise ReplyError(f"{model}: {output} has no labels; give it a label_filename")
-        return [label for _, _, label in sorted(classes, key=lambda parts: int(parts[1]))]
+        try:
+            classes = [value.decode().split(":", 2) for value in answer[output].reshape(-1)]
+            return [label for _, label in sorted((int(index), label) for _, index, label in classes)]
+        except (KeyError, AttributeError, ValueError) as error:
+            raise ReplyError(f"{model}: {output} has no labels; give it a label_filename") from error
 
     async def _infer(self, model: str, inputs: Tensors, outputs: Sequence[Mapping[str, Any]]) -> Tensors:
         body, header_length = encode_request(inputs, outputs)

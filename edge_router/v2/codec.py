@@ -83,5 +83,9 @@ def _outputs(outputs: Sequence[Mapping[str, Any]], data: memoryview) -> Iterator
 
 
 def _from_json(output: Mapping[str, Any]) -> Array:
-    values = [value.encode() if isinstance(value, str) else value for value in output["data"]]
-    return np.array(values, dtype=DTYPES[output["datatype"]]).reshape(output["shape"])
+    dtype, values = DTYPES[output["datatype"]], output["data"]
+    if dtype != np.object_:
+        return np.array(values, dtype=dtype).reshape(output["shape"])
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{output['name']} is BYTES but holds something that is not text")
+    return np.array([value.encode() for value in values], dtype=dtype).reshape(output["shape"])
