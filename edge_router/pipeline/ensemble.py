@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelEnsembling
-
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.pipeline.signature import Signature, TensorType
+from edge_router.repository.schema import ModelConfig, ModelEnsembling
 from edge_router.stages import Answer, Stage
 from edge_router.tensors import Array, Tensors
 

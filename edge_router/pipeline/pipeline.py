@@ -1,7 +1,7 @@
 """A repository's models, loaded on demand with everything they need."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 from edge_router import stages
 from edge_router.contract import OUTPUT
@@ -13,12 +13,20 @@ from edge_router.stages import Answer, Stage
 from edge_router.tensors import Tensors
 
 
+class Served(NamedTuple):
+    """What answers for a model's name: its newest version."""
+
+    signature: Signature
+    stage: Stage
+
+
 class Pipeline:
     """Answers what Triton would answer from the same repository, by the same stages."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._stages: dict[tuple[str, int], Stage] = {}
+        self._served: dict[str, Served] = {}
         self._loading: set[tuple[str, int]] = set()
 
     @classmethod
@@ -42,11 +50,11 @@ class Pipeline:
 
     def run(self, model: str, requests: Sequence[Tensors]) -> list[Answer]:
         """One answer a request, in order; a wrong request is answered with its error and disturbs no other."""
-        stage = self._stages.get((model, self._repository.version(model)))
-        if stage is None:
+        served = self._served.get(model)
+        if served is None:
             raise NotFoundError(f"model {model!r} is not loaded")
-        wrong = self._wrong(model, requests)
-        answers = iter(stage.run([request for index, request in enumerate(requests) if index not in wrong]))
+        wrong = _wrong(served.signature, requests)
+        answers = iter(served.stage.run([request for index, request in enumerate(requests) if index not in wrong]))
         return [wrong.get(index) or next(answers) for index in range(len(requests))]
 
     def labels(self, model: str, output: str = OUTPUT) -> list[str]:
@@ -56,16 +64,6 @@ class Pipeline:
                 if ours == output:
                     return self.labels(step.model_name, theirs)
         return self._repository.labels(model, output)
-
-    def _wrong(self, model: str, requests: Sequence[Tensors]) -> dict[int, RequestError]:
-        signature = self._signature(model)
-        wrong = {}
-        for index, request in enumerate(requests):
-            try:
-                signature.check(request)
-            except RequestError as error:
-                wrong[index] = error
-        return wrong
 
     def _signature(self, model: str) -> Signature:
         return Signature.of(model, self._repository.config(model))
@@ -80,6 +78,8 @@ class Pipeline:
             is_ensemble = self._repository.config(model).HasField("ensemble_scheduling")
             self._stages[key] = self._ensemble(model) if is_ensemble else self._stage(model, version)
             self._loading.remove(key)
+            if version == self._repository.version(model):
+                self._served[model] = Served(self._signature(model), self._stages[key])
         return self._stages[key]
 
     def _stage(self, model: str, version: int) -> Stage:
@@ -99,3 +99,13 @@ class Pipeline:
         ]
         order = ordered(model, found, {step.model: self._signature(step.model) for step in composing})
         return Ensemble(self._signature(model), [composing[at] for at in order])
+
+
+def _wrong(signature: Signature, requests: Sequence[Tensors]) -> dict[int, RequestError]:
+    wrong = {}
+    for index, request in enumerate(requests):
+        try:
+            signature.check(request)
+        except RequestError as error:
+            wrong[index] = error
+    return wrong

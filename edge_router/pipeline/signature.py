@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInput, ModelOutput
 
 from edge_router.errors import RepositoryError, RequestError
+from edge_router.repository.schema import DataType, ModelConfig, ModelInput, ModelOutput
 from edge_router.tensors import Tensors
 
 DTYPES = {

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from google.protobuf import text_format
-from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from edge_router.errors import RepositoryError
+from edge_router.repository.schema import ModelConfig
 
 
 def read(file: Path) -> ModelConfig:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tritonclient.grpc.model_config_pb2 import ModelConfig
-
 from edge_router.errors import NotFoundError, RepositoryError
 from edge_router.repository import config
+from edge_router.repository.schema import ModelConfig
 
 CONFIG_FILE = "config.pbtxt"
 LATEST = -1

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from edge_router.contract import (
     COMPLEXITY_ROUTER,
@@ -26,6 +25,7 @@ from edge_router.contract import (
 from edge_router.pipeline.ensemble import ordered
 from edge_router.pipeline.signature import Signature
 from edge_router.repository import Repository, config
+from edge_router.repository.schema import ModelConfig
 from edge_router.stages import STAGES
 
 ROOT = Path(__file__).parents[2]

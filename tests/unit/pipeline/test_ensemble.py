@@ -3,11 +3,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 from google.protobuf import text_format
-from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.pipeline.ensemble import Ensemble, Step, ordered
 from edge_router.pipeline.signature import Signature
+from edge_router.repository.schema import ModelConfig
 from edge_router.stages import Answer
 from edge_router.tensors import Tensors
 
