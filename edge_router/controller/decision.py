@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from edge_router.contract import DECISION_PREFIX
 from edge_router.tensors import Tensors
 
@@ -31,7 +33,7 @@ def decisions(outputs: Tensors, labels: Mapping[str, Sequence[str]]) -> dict[str
     found = {}
     for policy, names in labels.items():
         prefix = DECISION_PREFIX[policy]
-        probabilities = outputs[f"{prefix}_PROBABILITIES"].reshape(-1).tolist()
+        probabilities = outputs[f"{prefix}_PROBABILITIES"].astype(np.float64).reshape(-1).tolist()
         by_label = dict(zip(names, probabilities, strict=True))
         label = _single(outputs, f"{prefix}_LABEL")
         if not isinstance(label, bytes) or label.decode() not in by_label:

@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import os
 import signal
+import sys
+from typing import NoReturn
 
 import structlog
 from granian.constants import HTTPModes, Interfaces
@@ -10,10 +13,13 @@ from granian.server.embed import Server
 from starlette.types import ASGIApp
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Blocks until SIGINT or SIGTERM; answers under way are finished first."""
+def serve(app: ASGIApp, host: str, port: int) -> NoReturn:
+    """Serves until SIGINT or SIGTERM and ends the process; answers under way are finished first."""
     log_as_json()
     asyncio.run(_serve(app, host, port))
+    sys.stdout.flush()
+    # One of granian's threads that wakes while Python takes itself down would abort the process.
+    os._exit(0)
 
 
 def log_as_json() -> None:

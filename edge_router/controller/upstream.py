@@ -57,9 +57,11 @@ class Relay:
         finally:
             for task in (relaying, leaving):
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await relaying
-            log.info("chat", **self._facts)
+            try:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await relaying
+            finally:
+                log.info("chat", **self._facts)
 
     async def _relay(self, send: Send) -> None:
         try:

@@ -1,0 +1,257 @@
+"""A controller over real HTTP, an upstream in an LLM's place, and a classifier that says what the test tells it to."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import web
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.controller.app import app
+from edge_router.controller.classifier import Classifier, Labels
+from edge_router.controller.decision import Decision, Decisions
+from edge_router.controller.routes import Routes
+from edge_router.controller.settings import Limits
+
+LABELS = {TASK_ROUTER: ["Chatbot", "Code", "Zoé"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}
+DECISIONS: Mapping[str, tuple[str, list[Any]]] = {
+    "TASK": ("FP32", [0, 1, 0]),
+    "TASK_LABEL": ("BYTES", ["Code"]),
+    "TASK_PROBABILITIES": ("FP32", [0.125, 0.75, 0.125]),
+    "COMPLEXITY": ("FP32", [1, 0]),
+    "COMPLEXITY_LABEL": ("BYTES", ["Reasoning"]),
+    "COMPLEXITY_PROBABILITIES": ("FP32", [0.75, 0.25]),
+    "COMPLEXITY_SCORE": ("FP32", [0.25]),
+}
+"""What a `RouterServer` says of every prompt: data type and data by output."""
+PATIENT_MS = 60_000
+"""A classifier's budget that no busy machine exceeds."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def body(self) -> Any:
+        return orjson.loads(self.content)
+
+
+async def completion(request: web.Request) -> web.StreamResponse:
+    asked = orjson.loads(await request.read())
+    message = {"role": "assistant", "content": "good day"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": asked["model"]}
+    return web.json_response(head | {"choices": [choice]})
+
+
+@dataclass
+class Upstream:
+    """Answers as `answer` does. `cancelled` is set when its client hung up on a running call."""
+
+    url: str = ""
+    answer: Handler = completion
+    asked: list[Asked] = field(default_factory=list)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def reply(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(Asked(request.headers, await request.read()))
+        try:
+            return await self.answer(request)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+    @property
+    def last(self) -> Any:
+        """The body of the last request."""
+        return self.asked[-1].body
+
+
+@dataclass
+class GivenClassifier:
+    """Decides as its fields say; `failure` is raised, `answering` is waited for."""
+
+    label: str = "Code"
+    score: float = 0.25
+    failure: Exception | None = None
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    met: bool = True
+    texts: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.answering.set()
+
+    async def labels(self) -> Labels:
+        if not self.met:
+            await asyncio.Event().wait()
+        return LABELS
+
+    async def classify(self, text: str, labels: Labels) -> Decisions:
+        self.texts.append(text)
+        await self.answering.wait()
+        if self.failure:
+            raise self.failure
+        task = {label: 0.8 if label == self.label else 0.1 for label in LABELS[TASK_ROUTER]}
+        complexity = Decision("Reasoning", {"Reasoning": 0.75, "Creativity": 0.25}, self.score)
+        return {TASK_ROUTER: Decision(self.label, task, None), COMPLEXITY_ROUTER: complexity}
+
+
+@dataclass
+class RouterServer:
+    """Speaks V2; classifies no sooner than `answering` is set."""
+
+    url: str = ""
+    status: int = 200
+    decisions: dict[str, tuple[str, list[Any]]] = field(default_factory=lambda: dict(DECISIONS))
+    labels: dict[str, list[Any]] = field(
+        default_factory=lambda: {
+            f"{policy}_ensemble": [f"0.0:{at}:{label}" for at, label in reversed(list(enumerate(labels)))]
+            for policy, labels in LABELS.items()
+        }
+    )
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def reply(self, request: web.Request) -> web.StreamResponse:
+        model = request.path.split("/")[3]
+        if model in self.labels:
+            return outputs({"OUTPUT": ("BYTES", self.labels[model])})
+        await self.answering.wait()
+        return outputs(self.decisions) if self.status == 200 else web.Response(status=self.status)
+
+
+def outputs(found: Mapping[str, tuple[str, list[Any]]]) -> web.Response:
+    return web.json_response(
+        {
+            "outputs": [
+                {"name": name, "datatype": datatype, "shape": [1, len(data)], "data": data}
+                for name, (datatype, data) in found.items()
+            ]
+        }
+    )
+
+
+class Serve(Protocol):
+    async def __call__(self, handler: Handler) -> str: ...
+
+
+class Control(Protocol):
+    async def __call__(
+        self, routes: Routes, make_classifier: Callable[[aiohttp.ClientSession], Classifier], limits: Limits
+    ) -> aiohttp.ClientSession: ...
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serves a handler for every path at an address of its own, whose URL it returns."""
+    async with AsyncExitStack() as stack:
+
+        async def start(handler: Handler) -> str:
+            application = web.Application(client_max_size=2**30)
+            application.router.add_route("*", "/{path:.*}", handler)
+            runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0)
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            host, port = runner.addresses[0][:2]
+            return f"http://{host}:{port}"
+
+        yield start
+
+
+@pytest.fixture
+async def control() -> AsyncIterator[Control]:
+    """Starts a controller in the server it ships with; returns a client of it."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            routes: Routes, make_classifier: Callable[[aiohttp.ClientSession], Classifier], limits: Limits
+        ) -> aiohttp.ClientSession:
+            port = unused_port()
+            server = Server(
+                app(routes, make_classifier, limits),
+                port=port,
+                interface=Interfaces.ASGI,
+                http=HTTPModes.http1,
+                log_enabled=False,
+            )
+            serving = asyncio.create_task(server.serve())
+            stack.push_async_callback(asyncio.wait_for, serving, timeout=5)
+            stack.callback(server.stop)
+            client = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))
+            await answering(client)
+            return client
+
+        yield start
+
+
+@pytest.fixture
+async def upstream(serve: Serve) -> Upstream:
+    upstream = Upstream()
+    upstream.url = f"{await serve(upstream.reply)}/v1"
+    return upstream
+
+
+@pytest.fixture
+async def server(serve: Serve) -> RouterServer:
+    server = RouterServer()
+    server.answering.set()
+    server.url = await serve(server.reply)
+    return server
+
+
+@pytest.fixture
+def classifier() -> GivenClassifier:
+    return GivenClassifier()
+
+
+@pytest.fixture
+def routes(upstream: Upstream) -> Routes:
+    """Code and demanding prompts go to `large`, all else to `small`; both are the one `upstream`."""
+    return Routes.model_validate(
+        {
+            "upstreams": {
+                "small": {"url": upstream.url, "model": "small-model"},
+                "large": {"url": upstream.url, "model": "large-model"},
+            },
+            "default": "small",
+            "policies": {
+                TASK_ROUTER: {"routes": {"Code": "large"}},
+                COMPLEXITY_ROUTER: {"score": [{"at_least": 0.5, "upstream": "large"}]},
+            },
+        }
+    )
+
+
+@pytest.fixture
+async def client(control: Control, routes: Routes, classifier: GivenClassifier) -> aiohttp.ClientSession:
+    return await control(routes, lambda session: classifier, Limits(classifier_budget_ms=PATIENT_MS))
+
+
+async def answering(client: aiohttp.ClientSession) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                async with client.get("/health/live"):
+                    return
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.01)
+
+
+def unused_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port

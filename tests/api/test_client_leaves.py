@@ -1,0 +1,72 @@
+"""Nobody computes an answer for a client that is gone."""
+
+import asyncio
+
+import aiohttp
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from tests.api.conftest import Upstream
+
+CHAT = "/v1/chat/completions"
+BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_leaving_before_the_first_byte_cancels_the_upstreams_call(
+    client: aiohttp.ClientSession, upstream: Upstream, stream: bool
+) -> None:
+    asked = asyncio.Event()
+
+    async def think(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await asyncio.Event().wait()
+        return web.Response()
+
+    upstream.answer = think
+    calling = asyncio.create_task(client.post(CHAT, json=BODY | {"stream": stream}))
+    await asked.wait()
+    calling.cancel()
+    await upstream.cancelled.wait()
+
+
+@pytest.mark.parametrize("content_type", ["text/event-stream", "application/json"])
+async def test_leaving_after_the_first_byte_cancels_the_upstreams_call(
+    client: aiohttp.ClientSession, upstream: Upstream, content_type: str
+) -> None:
+    async def begin(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"content-type": content_type})
+        await stream.prepare(request)
+        await stream.write(b"{")
+        await asyncio.Event().wait()
+        return stream
+
+    upstream.answer = begin
+    reply = await client.post(CHAT, json=BODY | {"stream": True})
+    assert await reply.content.readany() == b"{"
+    with capture_logs() as lines:
+        reply.close()
+        await upstream.cancelled.wait()
+        while not lines:
+            await asyncio.sleep(0.01)
+    assert [(line["event"], line["outcome"]) for line in lines] == [("chat", "client left")]
+
+
+async def test_one_client_leaving_does_not_disturb_another(client: aiohttp.ClientSession, upstream: Upstream) -> None:
+    more = asyncio.Event()
+
+    async def reply_in_two(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await stream.prepare(request)
+        await stream.write(b"data: 1\n\n")
+        await more.wait()
+        await stream.write(b"data: [DONE]\n\n")
+        return stream
+
+    upstream.answer = reply_in_two
+    leaving, staying = [await client.post(CHAT, json=BODY | {"stream": True}) for _ in range(2)]
+    leaving.close()
+    await upstream.cancelled.wait()
+    more.set()
+    assert await staying.read() == b"data: 1\n\ndata: [DONE]\n\n"

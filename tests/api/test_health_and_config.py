@@ -1,0 +1,83 @@
+"""What an operator asks: is it alive, is it ready, what is it configured to do."""
+
+import aiohttp
+import pytest
+
+from edge_router.controller.routes import Routes
+from edge_router.controller.settings import Limits
+from edge_router.errors import UnavailableError
+from tests.api.conftest import PATIENT_MS, Control, GivenClassifier
+
+READY = "/health/ready"
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live"])
+async def test_alive_whatever_the_classifier_does(
+    client: aiohttp.ClientSession, classifier: GivenClassifier, path: str
+) -> None:
+    classifier.failure = UnavailableError("gone")
+    async with client.get(path) as reply:
+        assert (reply.status, (await reply.json())["status"]) == (200, "live")
+
+
+async def test_ready_after_a_real_classification(client: aiohttp.ClientSession, classifier: GivenClassifier) -> None:
+    async with client.get(READY) as reply:
+        assert (reply.status, await reply.json()) == (200, {"status": "ready", "classifier": "ready"})
+    assert len(classifier.texts) == 1
+
+
+async def test_not_ready_before_the_classifier_is_met(
+    control: Control, routes: Routes, classifier: GivenClassifier
+) -> None:
+    classifier.met = False
+    client = await control(routes, lambda session: classifier, Limits(classifier_budget_ms=PATIENT_MS))
+    async with client.get(READY) as reply:
+        problem = {"status": "degraded", "classifier": "the classifier has not answered yet"}
+        assert (reply.status, await reply.json()) == (503, problem)
+
+
+async def test_not_ready_while_the_classifier_fails_and_ready_again_after(
+    client: aiohttp.ClientSession, classifier: GivenClassifier
+) -> None:
+    classifier.failure = UnavailableError("gone")
+    async with client.get(READY) as reply:
+        assert (reply.status, (await reply.json())["classifier"]) == (503, "classifier unavailable")
+    classifier.failure = None
+    async with client.get(READY) as reply:
+        assert reply.status == 200
+
+
+async def test_not_ready_where_a_route_names_a_label_the_server_has_not(
+    control: Control, routes: Routes, classifier: GivenClassifier
+) -> None:
+    content = routes.model_dump(mode="json", exclude_none=True)
+    content["policies"]["task_router"]["routes"] = {"Cooode": "large"}
+    limits = Limits(classifier_budget_ms=PATIENT_MS)
+    client = await control(Routes.model_validate(content), lambda session: classifier, limits)
+    async with client.get(READY) as reply:
+        problem = (await reply.json())["classifier"]
+        assert reply.status == 503
+        assert "policies.task_router.routes: Cooode" in problem
+
+
+async def test_the_configuration_shows_routes_and_where_keys_are_but_no_key(
+    control: Control, routes: Routes, classifier: GivenClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LARGE_KEY", "the-secret-itself")
+    content = routes.model_dump(mode="json", exclude_none=True)
+    content["upstreams"]["large"]["api_key"] = {"env": "LARGE_KEY"}
+    client = await control(Routes.model_validate(content), lambda session: classifier, Limits())
+    async with client.get("/config") as reply:
+        assert (reply.status, await reply.json()) == (200, content)
+        assert "the-secret-itself" not in await reply.text()
+
+
+async def test_models_lists_every_name_a_client_may_ask_for(client: aiohttp.ClientSession) -> None:
+    async with client.get("/v1/models") as reply:
+        listed = await reply.json()
+    names = [model["id"] for model in listed["data"]]
+    assert names == ["auto", "task_router", "complexity_router", "small-model", "large-model"]
+    body = {"messages": [{"role": "user", "content": "sort a list"}]}
+    for name in names:
+        async with client.post("/v1/chat/completions", json=body | {"model": name}) as reply:
+            assert reply.status == 200

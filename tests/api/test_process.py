@@ -1,0 +1,154 @@
+"""`python -m edge_router.controller` as a container runs it: its environment, its log, its end."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import web
+
+from edge_router.controller.routes import Routes
+from tests.api.conftest import PATIENT_MS, RouterServer, Upstream, answering, unused_port
+
+CHAT = "/v1/chat/completions"
+CANARY = "canary-7f3a"
+BODY = {"model": "auto", "messages": [{"role": "user", "content": CANARY}]}
+
+
+@dataclass
+class Controller:
+    process: Process
+    client: aiohttp.ClientSession
+
+    async def log(self) -> str:
+        """Everything it wrote, once it has ended."""
+        assert self.process.stdout is not None
+        return (await self.process.stdout.read()).decode()
+
+
+async def start(**variables: object) -> Process:
+    environment = os.environ | {f"EDGE_ROUTER_{name}": str(value) for name, value in variables.items()}
+    command = [sys.executable, "-m", "edge_router.controller"]
+    return await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=environment)
+
+
+@pytest.fixture
+def file(tmp_path: Path, routes: Routes) -> Path:
+    file = tmp_path / "routes.yaml"
+    file.write_text(routes.model_dump_json(exclude_none=True))
+    return file
+
+
+@pytest.fixture
+async def controller(file: Path, server: RouterServer) -> AsyncIterator[Controller]:
+    port = unused_port()
+    process = await start(ROUTES=file, CLASSIFIER_URL=server.url, CLASSIFIER_BUDGET_MS=PATIENT_MS, PORT=port)
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
+            await answering(client)
+            while True:
+                async with client.get("/health/ready") as reply:
+                    if reply.status == 200:
+                        break
+                await asyncio.sleep(0.05)
+            yield Controller(process, client)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+async def test_a_stream_under_way_is_finished_before_the_end(
+    controller: Controller, upstream: Upstream, stop: signal.Signals
+) -> None:
+    more = asyncio.Event()
+
+    async def reply_in_two(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await stream.prepare(request)
+        await stream.write(b"data: 1\n\n")
+        await more.wait()
+        await stream.write(b"data: [DONE]\n\n")
+        return stream
+
+    upstream.answer = reply_in_two
+    async with controller.client.post(CHAT, json=BODY) as reply:
+        assert await reply.content.readany() == b"data: 1\n\n"
+        controller.process.send_signal(stop)
+        await asyncio.sleep(0.5)
+        more.set()
+        assert await reply.read() == b"data: [DONE]\n\n"
+    assert await controller.process.wait() == 0, await controller.log()
+
+
+async def test_no_prompt_is_logged_or_shown_whatever_happens_to_it(
+    controller: Controller, upstream: Upstream, server: RouterServer
+) -> None:
+    client = controller.client
+    shown = []
+
+    async def send(content: bytes, status: int) -> None:
+        async with client.post(CHAT, data=content) as reply:
+            shown.append(await reply.text())
+            assert reply.status == status, shown[-1]
+
+    async def break_off(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await stream.prepare(request)
+        await stream.write(b"data: 1\n\n")
+        assert request.transport is not None
+        request.transport.abort()
+        return stream
+
+    chat = orjson.dumps(BODY)
+    await send(chat, 200)
+    await send(chat[:-1], 400)
+    await send(orjson.dumps(BODY | {"nim-llm-router": CANARY}), 400)
+    await send(orjson.dumps(BODY | {"messages": CANARY}), 400)
+    await send(orjson.dumps(BODY | {"model": None}), 400)
+    await send(orjson.dumps(BODY | {"model": "gpt-nowhere"}), 404)
+    await send(chat[:-1] + b', "x": ' + b"[" * 2000 + b"]" * 2000 + b"}", 400)
+    server.status = 503
+    await send(chat, 200)
+    upstream.answer = break_off
+    await send(chat, 200)
+    for path in ("/config", "/health/ready", "/v1/models"):
+        async with client.get(path) as reply:
+            shown.append(await reply.text())
+    controller.process.terminate()
+    log = await controller.log()
+    assert await controller.process.wait() == 0, log
+    assert [text for text in [*shown, log] if CANARY in text] == []
+    chats = [line for line in map(json.loads, log.splitlines()) if line["event"] == "chat"]
+    outcomes = ["answered", "answered", "upstream failed: ClientPayloadError"]
+    assert [line["outcome"] for line in chats] == outcomes
+    assert {line["label"] for line in chats if "degraded" not in line} == {"Code"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("PORT", "none"), ("CLASSIFIER_BUDGET_MS", "0"), ("CLASSIFIER_URL", "router-server:8000")]
+)
+async def test_a_wrong_variable_is_refused_by_name(file: Path, variable: str, value: str) -> None:
+    process = await start(**{"ROUTES": file, variable: value})
+    said, _ = await process.communicate()
+    assert process.returncode == 1
+    assert said.decode().startswith(f"edge-router-controller: EDGE_ROUTER_{variable}: ")
+    assert len(said.splitlines()) == 1
+
+
+async def test_a_wrong_routes_file_is_refused_by_file_and_key(file: Path) -> None:
+    file.write_text(file.read_text().replace('"default":"small"', '"default":"tiny"'))
+    process = await start(ROUTES=file)
+    said, _ = await process.communicate()
+    assert process.returncode == 1
+    assert said.decode().startswith(f"edge-router-controller: {file}: ")
+    assert "default: 'tiny'" in said.decode()

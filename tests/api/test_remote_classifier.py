@@ -1,0 +1,133 @@
+"""The controller over a router-server: its decisions are followed, its failures cost no answer."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+
+from edge_router.controller.classifier import RemoteClassifier
+from edge_router.controller.routes import Routes
+from edge_router.controller.settings import Limits
+from edge_router.v2 import InferenceClient
+from tests.api.conftest import PATIENT_MS, Control, RouterServer, Upstream, unused_port
+
+BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}
+
+
+@pytest.fixture
+async def client(control: Control, routes: Routes, server: RouterServer) -> aiohttp.ClientSession:
+    limits = Limits(classifier_budget_ms=PATIENT_MS)
+    client = await control(routes, lambda session: RemoteClassifier(InferenceClient(server.url, session)), limits)
+    await ready(client)
+    return client
+
+
+async def ready(client: aiohttp.ClientSession) -> None:
+    while await problem(client):
+        await asyncio.sleep(0.05)
+
+
+async def problem(client: aiohttp.ClientSession) -> str | None:
+    """What keeps the controller from being ready."""
+    async with client.get("/health/ready") as reply:
+        found: str = (await reply.json())["classifier"]
+        return None if reply.status == 200 else found
+
+
+async def said(client: aiohttp.ClientSession) -> Mapping[str, str]:
+    async with client.post("/v1/chat/completions", json=BODY) as reply:
+        assert reply.status == 200, await reply.text()
+        return reply.headers
+
+
+async def test_the_servers_decision_is_followed(client: aiohttp.ClientSession, upstream: Upstream) -> None:
+    headers = await said(client)
+    assert upstream.last["model"] == "large-model"
+    assert (headers["x-chosen-classifier"], headers["x-edge-router-confidence"]) == ("Code", "0.75")
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        pytest.param("TASK_LABEL", None, id="no label"),
+        pytest.param("TASK_LABEL", ("BYTES", ["Cooking"]), id="foreign label"),
+        pytest.param("TASK_LABEL", ("BYTES", []), id="empty label"),
+        pytest.param("TASK_LABEL", ("BYTES", [7]), id="number for label"),
+        pytest.param("TASK_LABEL", ("FP32", [7]), id="float label"),
+        pytest.param("TASK_LABEL", ("UINT8", [7]), id="unknown data type"),
+        pytest.param("TASK_PROBABILITIES", None, id="no probabilities"),
+        pytest.param("TASK_PROBABILITIES", ("FP32", [1.0]), id="too few probabilities"),
+        pytest.param("TASK_PROBABILITIES", ("BYTES", ["a", "b", "c"]), id="text for probabilities"),
+        pytest.param("TASK_PROBABILITIES", ("FP32", [0.0, float("nan"), 0.0]), id="probability no number"),
+        pytest.param("COMPLEXITY_SCORE", ("FP32", []), id="empty score"),
+        pytest.param("COMPLEXITY_SCORE", ("BYTES", ["high"]), id="text for score"),
+    ],
+)
+async def test_the_default_answers_for_a_server_that_answers_nonsense(
+    client: aiohttp.ClientSession, server: RouterServer, name: str, tensor: tuple[str, list[Any]] | None
+) -> None:
+    del server.decisions[name]
+    if tensor:
+        server.decisions[name] = tensor
+    headers = await said(client)
+    assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier wrong", "small")
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_the_default_answers_for_a_server_that_fails(
+    client: aiohttp.ClientSession, server: RouterServer, status: int
+) -> None:
+    server.status = status
+    headers = await said(client)
+    assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier unavailable", "small")
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_the_default_answers_for_a_server_that_has_lost_its_model(
+    client: aiohttp.ClientSession, server: RouterServer, status: int
+) -> None:
+    server.status = status
+    headers = await said(client)
+    assert headers["x-edge-router-upstream"] == "small"
+    assert "x-edge-router-degraded" in headers
+
+
+async def test_the_default_answers_for_a_server_over_its_budget(
+    control: Control, routes: Routes, server: RouterServer
+) -> None:
+    server.answering.clear()
+    limits = Limits(classifier_budget_ms=50)
+    client = await control(routes, lambda session: RemoteClassifier(InferenceClient(server.url, session)), limits)
+    while (headers := await said(client))["x-edge-router-degraded"] == "classifier unavailable":
+        await asyncio.sleep(0.05)
+    assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier slow", "small")
+
+
+async def test_a_server_that_is_down_leaves_the_default(control: Control, routes: Routes) -> None:
+    url = f"http://127.0.0.1:{unused_port()}"
+    client = await control(routes, lambda session: RemoteClassifier(InferenceClient(url, session)), Limits())
+    headers = await said(client)
+    assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier unavailable", "small")
+
+
+@pytest.mark.parametrize(
+    "classes", [[], ["0.5:0"], [7], ["0.5:first:Code"], None], ids=["none", "no names", "numbers", "no index", "absent"]
+)
+async def test_a_server_whose_labels_are_wrong_at_first_is_met_once_they_are_right(
+    control: Control, routes: Routes, server: RouterServer, classes: list[Any] | None
+) -> None:
+    right = server.labels["task_router_ensemble"]
+    if classes is None:
+        del server.labels["task_router_ensemble"]
+    else:
+        server.labels["task_router_ensemble"] = classes
+    limits = Limits(classifier_budget_ms=PATIENT_MS)
+    client = await control(routes, lambda session: RemoteClassifier(InferenceClient(server.url, session)), limits)
+    async with asyncio.timeout(15):
+        while (found := await problem(client)) == "the classifier has not answered yet":
+            await asyncio.sleep(0.05)
+        assert found
+        server.labels["task_router_ensemble"] = right
+        await ready(client)

@@ -1,0 +1,155 @@
+"""The client turns whatever a server does into one of three named errors, or the outputs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import numpy as np
+import orjson
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from edge_router.errors import RequestError, RouterError, UnavailableError
+from edge_router.tensors import text_tensor
+from edge_router.v2 import InferenceClient, ReplyError
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Connect = Callable[[Answer], Awaitable[InferenceClient]]
+PROMPT = {"INPUT": text_tensor(["sört".encode()])}
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_read=0.5)) as session:
+        yield session
+
+
+@pytest.fixture
+async def connect(session: aiohttp.ClientSession) -> AsyncIterator[Connect]:
+    """A client of a server that answers as told."""
+    servers = []
+
+    async def start(answer: Answer) -> InferenceClient:
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", answer)
+        servers.append(TestServer(application))
+        await servers[-1].start_server()
+        return InferenceClient(str(servers[-1].make_url("/")), session)
+
+    yield start
+    for server in servers:
+        await server.close()
+
+
+def says(body: bytes, status: int = 200, **headers: str) -> Answer:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=body, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    return answer
+
+
+def outputs(**found: list[Any]) -> bytes:
+    described = [
+        {"name": name, "datatype": "BYTES", "shape": [1, len(data)], "data": data} for name, data in found.items()
+    ]
+    return orjson.dumps({"outputs": described})
+
+
+async def test_a_prompt_goes_out_and_every_output_comes_back(connect: Connect) -> None:
+    asked: list[tuple[str, bytes, int]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        length = int(request.headers["Inference-Header-Content-Length"])
+        asked.append((request.path, await request.read(), length))
+        output = {"name": "SCORE", "datatype": "FP32", "shape": [1, 2], "parameters": {"binary_data_size": 8}}
+        header = orjson.dumps({"outputs": [output]})
+        data = np.array([0.25, 1], dtype=np.float32).tobytes()
+        return web.Response(body=header + data, headers={"Inference-Header-Content-Length": str(len(header))})
+
+    client = await connect(answer)
+    assert (await client.infer("a_model", PROMPT))["SCORE"].tolist() == [[0.25, 1]]
+    [(path, body, length)] = asked
+    assert (path, body[length:]) == ("/v2/models/a_model/infer", b"\x05\0\0\0s\xc3\xb6rt")
+
+
+async def test_labels_come_in_the_networks_order_with_their_colons(connect: Connect) -> None:
+    client = await connect(says(outputs(OUTPUT=["0.9:10:Last", "0.1:2:Middle: one", "0.0:0:First"])))
+    assert await client.labels("a_model") == ["First", "Middle: one", "Last"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html>", id="not V2"),
+        pytest.param(outputs(OTHER=["0.9:0:First"]), id="another output"),
+        pytest.param(outputs(OUTPUT=["0.9:0"]), id="no names"),
+        pytest.param(outputs(OUTPUT=["0.9:first:First"]), id="no index"),
+        pytest.param(outputs(OUTPUT=[7]), id="numbers"),
+        pytest.param(
+            orjson.dumps({"outputs": [{"name": "OUTPUT", "datatype": "FP32", "shape": [1], "data": [1]}]}), id="floats"
+        ),
+    ],
+)
+async def test_labels_that_are_none_are_a_wrong_reply(connect: Connect, body: bytes) -> None:
+    client = await connect(says(body))
+    with pytest.raises(ReplyError, match=r"^a_model: "):
+        await client.labels("a_model")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(says(b""), id="empty"),
+        pytest.param(says(b"<html>"), id="HTML"),
+        pytest.param(says(outputs(A=["b"]), Inference_Header_Content_Length="many"), id="length no number"),
+        pytest.param(says(outputs(A=["b"]), Inference_Header_Content_Length="-5"), id="length negative"),
+        pytest.param(says(outputs(A=["b"]), Inference_Header_Content_Length="9"), id="length too small"),
+    ],
+)
+async def test_an_answer_that_is_not_v2_is_a_wrong_reply(connect: Connect, answer: Answer) -> None:
+    client = await connect(answer)
+    with pytest.raises(ReplyError, match=r"^a_model: "):
+        await client.infer("a_model", PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, RequestError), (404, RequestError), (500, UnavailableError), (503, UnavailableError)],
+)
+async def test_a_refusal_is_named_by_its_status(connect: Connect, status: int, error: type[RouterError]) -> None:
+    client = await connect(says(b'{"error": "sort a list"}', status))
+    with pytest.raises(error, match=f"a_model .*{status}$"):
+        await client.infer("a_model", PROMPT)
+
+
+async def hang_up(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def break_off(request: web.Request) -> web.StreamResponse:
+    reply = web.StreamResponse()
+    reply.content_length = 100
+    await reply.prepare(request)
+    await reply.write(b"{")
+    return await hang_up(request)
+
+
+async def be_silent(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(2)
+    return web.Response()
+
+
+@pytest.mark.parametrize("answer", [hang_up, break_off, be_silent])
+async def test_a_server_that_does_not_answer_is_unavailable(connect: Connect, answer: Answer) -> None:
+    client = await connect(answer)
+    with pytest.raises(UnavailableError, match="does not answer"):
+        await client.infer("a_model", PROMPT)
+
+
+async def test_a_server_that_is_not_there_is_unavailable(session: aiohttp.ClientSession, unused_tcp_port: int) -> None:
+    with pytest.raises(UnavailableError, match=f"127.0.0.1:{unused_tcp_port} does not answer"):
+        await InferenceClient(f"http://127.0.0.1:{unused_tcp_port}", session).infer("a_model", PROMPT)
