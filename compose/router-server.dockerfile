@@ -43,7 +43,7 @@ USER 1000:1000
 COPY compose/router-server.sh /usr/local/bin/router-server
 ENTRYPOINT ["/usr/local/bin/router-server"]
 
-# Not built or run where this was written: it needs NVIDIA's registry.
+# Not run on a device yet, nor built without NVIDIA's registry.
 FROM ${TRITON_IMAGE} AS ngc
 RUN --mount=type=secret,id=ca \
     PIP_CERT=/run/secrets/ca python3 -m pip install -q --no-cache-dir --break-system-packages numpy onnxruntime tokenizers
