@@ -10,6 +10,8 @@ from edge_router.controller.routes import Upstream
 from edge_router.errors import ConfigError
 
 PORT = 11434
+SCHEME_PORTS = {"http": 80, "https": 443}
+"""Of an address that gives a scheme and no port, as Ollama itself reads it (envconfig.Host)."""
 
 
 def address() -> str:
@@ -17,7 +19,7 @@ def address() -> str:
     named = os.environ.get("OLLAMA_HOST", "").strip() or "127.0.0.1"
     url = urlsplit(named if "://" in named else f"http://{named}")
     try:
-        port = url.port or PORT
+        port = url.port or (SCHEME_PORTS.get(url.scheme, PORT) if "://" in named else PORT)
     except ValueError as error:
         raise ConfigError(f"OLLAMA_HOST: {error}") from error
     host = {None: "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname, url.hostname)

@@ -153,8 +153,9 @@ class Control(Protocol):
 
 
 @pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    """Serves a handler for every path at an address of its own, whose URL it returns."""
+async def serve(control: Control) -> AsyncIterator[Serve]:
+    """Serves a handler for every path at an address of its own, whose URL it returns. Ends before the controller, which
+    would wait for an answer under way."""
     async with AsyncExitStack() as stack:
 
         async def start(handler: Handler) -> str:
@@ -188,7 +189,7 @@ async def control() -> AsyncIterator[Control]:
                 log_enabled=False,
             )
             serving = asyncio.create_task(server.serve())
-            stack.push_async_callback(asyncio.wait_for, serving, timeout=5)
+            stack.push_async_callback(asyncio.wait_for, serving, timeout=30)
             stack.callback(server.stop)
             client = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))
             await answering(client)

@@ -28,7 +28,7 @@ async def test_leaving_before_the_first_byte_cancels_the_upstreams_call(
     calling = asyncio.create_task(client.post(CHAT, json=BODY | {"stream": stream}))
     await asked.wait()
     calling.cancel()
-    await upstream.cancelled.wait()
+    await asyncio.wait_for(upstream.cancelled.wait(), 15)
 
 
 @pytest.mark.parametrize("content_type", ["text/event-stream", "application/json"])
@@ -47,7 +47,7 @@ async def test_leaving_after_the_first_byte_cancels_the_upstreams_call(
     assert await reply.content.readany() == b"{"
     with capture_logs() as lines:
         reply.close()
-        await upstream.cancelled.wait()
+        await asyncio.wait_for(upstream.cancelled.wait(), 15)
         while not lines:
             await asyncio.sleep(0.01)
     assert [(line["event"], line["outcome"]) for line in lines] == [("chat", "client left")]
@@ -67,6 +67,6 @@ async def test_one_client_leaving_does_not_disturb_another(client: aiohttp.Clien
     upstream.answer = reply_in_two
     leaving, staying = [await client.post(CHAT, json=BODY | {"stream": True}) for _ in range(2)]
     leaving.close()
-    await upstream.cancelled.wait()
+    await asyncio.wait_for(upstream.cancelled.wait(), 15)
     more.set()
     assert await staying.read() == b"data: 1\n\ndata: [DONE]\n\n"
