@@ -1,0 +1,115 @@
+"""The hand-written graph against the same network in plain numpy, as Devlin et al. 2018 describe it."""
+
+import math
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from edge_router.tensors import Array
+from edge_router.training.graph import Weights, build, float_embedding, float_linear, int8_embedding, int8_linear
+
+WORDS, PLACES, WIDTH, INNER, LAYERS, HEADS, LOGITS = 50, 16, 24, 48, 2, 3, 5
+EPSILON = 1e-12
+ERF = np.vectorize(math.erf)
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    chance = np.random.default_rng(0)
+
+    def normal(*shape: int) -> Array:
+        return chance.normal(scale=0.3, size=shape).astype(np.float32)
+
+    embeddings = "encoder.embeddings"
+    found = {
+        f"{embeddings}.word_embeddings.weight": normal(WORDS, WIDTH),
+        f"{embeddings}.position_embeddings.weight": normal(PLACES, WIDTH),
+        f"{embeddings}.token_type_embeddings.weight": normal(2, WIDTH),
+        "head.weight": normal(LOGITS, WIDTH),
+        "head.bias": normal(LOGITS),
+    }
+    norms = [embeddings]
+    for number in range(LAYERS):
+        layer = f"encoder.encoder.layer.{number}"
+        linears = {f"attention.self.{part}": (WIDTH, WIDTH) for part in ("query", "key", "value")} | {
+            "attention.output.dense": (WIDTH, WIDTH),
+            "intermediate.dense": (INNER, WIDTH),
+            "output.dense": (WIDTH, INNER),
+        }
+        for name, shape in linears.items():
+            found |= {f"{layer}.{name}.weight": normal(*shape), f"{layer}.{name}.bias": normal(shape[0])}
+        norms += [f"{layer}.attention.output", f"{layer}.output"]
+    for name in norms:
+        found |= {f"{name}.LayerNorm.weight": 1 + normal(WIDTH), f"{name}.LayerNorm.bias": normal(WIDTH)}
+    return found
+
+
+def reference(weights: Weights, ids: list[int]) -> Array:
+    """Logits of one row."""
+
+    def linear(name: str, value: Array) -> Array:
+        found: Array = value @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+        return found
+
+    def norm(name: str, value: Array) -> Array:
+        centred = value - value.mean(axis=-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
+        found: Array = scaled * weights[f"{name}.LayerNorm.weight"] + weights[f"{name}.LayerNorm.bias"]
+        return found
+
+    def attention(name: str, value: Array) -> Array:
+        query, key, content = (
+            np.split(linear(f"{name}.{part}", value), HEADS, axis=1) for part in ("query", "key", "value")
+        )
+        heads = []
+        for at in range(HEADS):
+            powers = np.exp(query[at] @ key[at].T / np.sqrt(WIDTH / HEADS))
+            heads.append(powers / powers.sum(axis=1, keepdims=True) @ content[at])
+        return np.concatenate(heads, axis=1)
+
+    embeddings = "encoder.embeddings"
+    x = weights[f"{embeddings}.word_embeddings.weight"][ids] + weights[f"{embeddings}.token_type_embeddings.weight"][0]
+    x = norm(embeddings, x + weights[f"{embeddings}.position_embeddings.weight"][: len(ids)])
+    for number in range(LAYERS):
+        layer = f"encoder.encoder.layer.{number}"
+        attended = linear(f"{layer}.attention.output.dense", attention(f"{layer}.attention.self", x))
+        x = norm(f"{layer}.attention.output", attended + x)
+        inner = linear(f"{layer}.intermediate.dense", x)
+        x = norm(f"{layer}.output", linear(f"{layer}.output.dense", inner * (1 + ERF(inner / 2**0.5)) / 2) + x)
+    return linear("head", x.mean(axis=0))
+
+
+def run(model: onnx.ModelProto, ids: list[list[int]], mask: list[list[int]]) -> Array:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    logits: Array = session.run(None, {"input_ids": np.array(ids), "attention_mask": np.array(mask)})[0]
+    return logits
+
+
+def test_the_float_graph_is_bert_and_padding_changes_nothing(weights: Weights) -> None:
+    model = build(weights, heads=HEADS, epsilon=EPSILON, linear=float_linear, embedding=float_embedding)
+    onnx.checker.check_model(onnx.shape_inference.infer_shapes(model))
+    found = run(model, [[3, 1, 4, 1, 5], [9, 2, 0, 0, 0]], [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+    wanted = np.stack([reference(weights, [3, 1, 4, 1, 5]), reference(weights, [9, 2])])
+    assert np.allclose(found, wanted, atol=1e-4)
+
+
+def test_the_int8_graph_stays_close_and_is_less_than_half_the_size(weights: Weights) -> None:
+    float_model = build(weights, heads=HEADS, epsilon=EPSILON, linear=float_linear, embedding=float_embedding)
+    model = build(weights, heads=HEADS, epsilon=EPSILON, linear=int8_linear, embedding=int8_embedding)
+    found, wanted = run(model, [[3, 1, 4, 1, 5]], [[1] * 5])[0], reference(weights, [3, 1, 4, 1, 5])
+    assert np.abs(found - wanted).max() < 0.15 * wanted.std()
+    assert np.abs(found - wanted).max() > 0
+
+    def size(model: onnx.ModelProto) -> int:
+        return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+
+    assert size(model) < 0.5 * size(float_model)
+
+
+def test_weights_of_zero_quantise_to_zero(weights: Weights) -> None:
+    """A scale of zero would make every logit NaN."""
+    empty = {name: np.zeros_like(value) for name, value in weights.items() if "dense" in name or "self" in name}
+    model = build({**weights, **empty}, heads=HEADS, epsilon=EPSILON, linear=int8_linear, embedding=int8_embedding)
+    assert np.isfinite(run(model, [[3, 1]], [[1, 1]])).all()
