@@ -11,7 +11,7 @@ from edge_router.controller import demo, ollama
 from edge_router.controller.app import app
 from edge_router.controller.local import LocalClassifier
 from edge_router.controller.routes import Routes
-from edge_router.controller.server import serve
+from edge_router.controller.server import check_free, serve
 from edge_router.controller.settings import Limits
 from edge_router.errors import ConfigError
 
@@ -42,6 +42,7 @@ def up(
         raise ConfigError(
             f"--host {host}: only loopback ({', '.join(LOOPBACK)}); put a proxy with access control in front"
         )
+    check_free(host, port)
     taken = routes_in_use(routes, port)
     pipeline = open_pipeline(repository, overrides)
     application = app(taken, lambda session: LocalClassifier(pipeline), Limits(), more=demo.routes)

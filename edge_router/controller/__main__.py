@@ -5,7 +5,7 @@ import sys
 from edge_router.controller.app import app
 from edge_router.controller.classifier import RemoteClassifier
 from edge_router.controller.routes import Routes
-from edge_router.controller.server import serve
+from edge_router.controller.server import check_free, serve
 from edge_router.controller.settings import read_settings
 from edge_router.errors import ConfigError
 from edge_router.v2 import InferenceClient
@@ -14,6 +14,7 @@ from edge_router.v2 import InferenceClient
 def main() -> None:
     try:
         settings = read_settings()
+        check_free(settings.host, settings.port)
         routes = Routes.read(settings.routes)
         url = str(settings.classifier_url)
         application = app(routes, lambda session: RemoteClassifier(InferenceClient(url, session)), settings)

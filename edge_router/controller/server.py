@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from typing import NoReturn
 
@@ -11,6 +12,8 @@ import structlog
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from starlette.types import ASGIApp
+
+from edge_router.errors import ConfigError
 
 
 def serve(app: ASGIApp, host: str, port: int) -> NoReturn:
@@ -20,6 +23,16 @@ def serve(app: ASGIApp, host: str, port: int) -> NoReturn:
     sys.stdout.flush()
     # One of granian's threads that wakes while Python takes itself down would abort the process.
     os._exit(0)
+
+
+def check_free(host: str, port: int) -> None:
+    """Raises ConfigError when nobody can listen there."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # Python adds the address to the system's own words
+        raise ConfigError(f"cannot listen on {host}:{port}: {reason}; choose another port or address") from error
 
 
 def log_as_json() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,14 @@ def test_up_listens_on_loopback_only() -> None:
     done = edge_router("up", "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "only loopback" in done.stderr
+
+
+def test_up_names_a_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = edge_router("up", "--port", str(port))
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == f"edge-router: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port or address\n"
+    )
