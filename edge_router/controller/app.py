@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from edge_router import __version__
-from edge_router.contract import AUTO_MODEL
+from edge_router.contract import AUTO_MODEL, DECISION_HEADER_PREFIX
 from edge_router.controller.body import read_body
 from edge_router.controller.chat import Chat
 from edge_router.controller.classifier import Classifier
@@ -94,16 +94,16 @@ class Controller:
         return _json(self._routes.model_dump(mode="json", exclude_none=True))
 
     def _relay(self, request: Request, chat: Chat, choice: Choice) -> Relay:
-        name = {REQUEST_ID: request_id(request)}
+        identity = {REQUEST_ID: request_id(request)}
         target = self._routes.upstreams[choice.upstream]
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-        headers |= {"content-type": "application/json", "accept-encoding": "identity"} | name
+        headers |= {"content-type": "application/json", "accept-encoding": "identity"} | identity
         if choice.upstream in self._keys:
             headers["authorization"] = f"Bearer {self._keys[choice.upstream]}"
         call = Call(f"{str(target.url).rstrip('/')}/chat/completions", chat.addressed_to(target.model), headers)
         said = choice.headers(target.model)
-        facts: dict[str, object] = {name.removeprefix("x-edge-router-"): value for name, value in said.items()}
-        return Relay(self._session, call, said | name, facts | {"request_id": request_id(request)})
+        facts: dict[str, object] = {name.removeprefix(DECISION_HEADER_PREFIX): value for name, value in said.items()}
+        return Relay(self._session, call, said | identity, facts | {"request_id": request_id(request)})
 
 
 def app(routes: Routes, make_classifier: MakeClassifier, limits: Limits, more: Sequence[BaseRoute] = ()) -> Starlette:

@@ -18,8 +18,9 @@ def address() -> str:
     """Ollama's own variable: host, host:port or a URL; a server's wildcard address stands for this machine."""
     named = os.environ.get("OLLAMA_HOST", "").strip() or "127.0.0.1"
     url = urlsplit(named if "://" in named else f"http://{named}")
+    default = SCHEME_PORTS.get(url.scheme, PORT) if "://" in named else PORT
     try:
-        port = url.port or (SCHEME_PORTS.get(url.scheme, PORT) if "://" in named else PORT)
+        port = url.port or default
     except ValueError as error:
         raise ConfigError(f"OLLAMA_HOST: {error}") from error
     host = {None: "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname, url.hostname)

@@ -11,13 +11,16 @@ from starlette.types import Message, Receive, Scope, Send
 
 from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
 from edge_router.controller.errors import envelope
+from edge_router.controller.request_id import REQUEST_ID
 
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
      "transfer-encoding", "upgrade")
 )  # fmt: skip
 """RFC 9110, section 7.6.1: these speak of one connection, not of the answer."""
-NOT_RELAYED = HOP_BY_HOP | {"server", "date", "set-cookie", "alt-svc"}
+OURS = {CHOSEN_CLASSIFIER_HEADER.lower(), REQUEST_ID}
+"""And all of DECISION_HEADER_PREFIX: what the controller says of itself, even before an upstream that is one too."""
+NOT_RELAYED = HOP_BY_HOP | {"server", "date", "set-cookie", "alt-svc"} | OURS
 EVENT_STREAM = "text/event-stream"
 
 log = structlog.get_logger()
@@ -83,12 +86,7 @@ class Relay:
         self._facts["status"] = reply.status
         self._streaming = reply.content_type == EVENT_STREAM
         theirs = [(name.lower(), value) for name, value in reply.headers.items()]
-        await self._send_start(send, reply.status, [(name, value) for name, value in theirs if self._relays(name)])
-
-    def _relays(self, name: str) -> bool:
-        """What the controller says of itself stands alone, even where the upstream is a controller too."""
-        ours = {CHOSEN_CLASSIFIER_HEADER.lower(), *(header.lower() for header in self._headers)}
-        return name not in NOT_RELAYED | ours and not name.startswith(DECISION_HEADER_PREFIX)
+        await self._send_start(send, reply.status, [(name, value) for name, value in theirs if _relayed(name)])
 
     async def _send_start(self, send: Send, status: int, headers: list[tuple[str, str]]) -> None:
         both = [*headers, *((name.lower(), value) for name, value in self._headers.items())]
@@ -112,6 +110,10 @@ class Relay:
             await send({"type": "http.response.body", "body": b"\n\ndata: " + content + b"\n\n"})
         else:
             raise ConnectionAbortedError("the upstream broke off in the middle of its answer")
+
+
+def _relayed(name: str) -> bool:
+    return name not in NOT_RELAYED and not name.startswith(DECISION_HEADER_PREFIX)
 
 
 async def _left(receive: Receive) -> None:

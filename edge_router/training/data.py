@@ -47,10 +47,8 @@ def read(file: Path) -> list[Example]:
     try:
         content = file.read_bytes()
         text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: {getattr(error, 'strerror', None) or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: {error}") from error
     return [_example(file, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 

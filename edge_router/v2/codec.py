@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
-import orjson
 
 from edge_router.tensors import Array, Tensors
 
@@ -57,7 +56,7 @@ def encode_request(inputs: Tensors, outputs: Sequence[Mapping[str, Any]]) -> tup
     }
     if outputs:
         header["outputs"] = outputs
-    text = orjson.dumps(header)
+    text = msgspec.json.encode(header)
     return b"".join([text, *data]), len(text)
 
 

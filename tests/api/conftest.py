@@ -142,6 +142,20 @@ def outputs(found: Mapping[str, tuple[str, list[Any]]]) -> web.Response:
     )
 
 
+def in_two(more: asyncio.Event) -> Handler:
+    """A stream of two events, the second once `more` is set."""
+
+    async def reply(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await stream.prepare(request)
+        await stream.write(b"data: 1\n\n")
+        await more.wait()
+        await stream.write(b"data: [DONE]\n\n")
+        return stream
+
+    return reply
+
+
 class Serve(Protocol):
     async def __call__(self, handler: Handler) -> str: ...
 

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from tests.api.conftest import Upstream
+from tests.api.conftest import Upstream, in_two
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}
@@ -55,16 +55,7 @@ async def test_leaving_after_the_first_byte_cancels_the_upstreams_call(
 
 async def test_one_client_leaving_does_not_disturb_another(client: aiohttp.ClientSession, upstream: Upstream) -> None:
     more = asyncio.Event()
-
-    async def reply_in_two(request: web.Request) -> web.StreamResponse:
-        stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
-        await stream.prepare(request)
-        await stream.write(b"data: 1\n\n")
-        await more.wait()
-        await stream.write(b"data: [DONE]\n\n")
-        return stream
-
-    upstream.answer = reply_in_two
+    upstream.answer = in_two(more)
     leaving, staying = [await client.post(CHAT, json=BODY | {"stream": True}) for _ in range(2)]
     leaving.close()
     await asyncio.wait_for(upstream.cancelled.wait(), 15)

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from edge_router.controller.routes import Routes
-from tests.api.conftest import PATIENT_MS, RouterServer, Upstream, answering, unused_port
+from tests.api.conftest import PATIENT_MS, RouterServer, Upstream, answering, in_two, unused_port
 
 CHAT = "/v1/chat/completions"
 CANARY = "canary-7f3a"
@@ -71,16 +71,7 @@ async def test_a_stream_under_way_is_finished_before_the_end(
     controller: Controller, upstream: Upstream, stop: signal.Signals
 ) -> None:
     more = asyncio.Event()
-
-    async def reply_in_two(request: web.Request) -> web.StreamResponse:
-        stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
-        await stream.prepare(request)
-        await stream.write(b"data: 1\n\n")
-        await more.wait()
-        await stream.write(b"data: [DONE]\n\n")
-        return stream
-
-    upstream.answer = reply_in_two
+    upstream.answer = in_two(more)
     async with controller.client.post(CHAT, json=BODY) as reply:
         assert await reply.content.readany() == b"data: 1\n\n"
         controller.process.send_signal(stop)

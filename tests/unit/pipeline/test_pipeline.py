@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from edge_router import stages
 from edge_router.contract import (
     COMPLEXITY_ROUTER,
     INPUT,
@@ -124,8 +125,6 @@ def test_a_model_that_was_not_loaded_is_named() -> None:
 
 def test_the_network_is_loaded_once_for_all_models(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
-    from edge_router import stages
-
     original = stages.load
 
     def counted(folder: object, parameters: stages.Parameters) -> stages.Stage:
