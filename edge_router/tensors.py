@@ -4,13 +4,32 @@ BYTES tensors are object arrays of `bytes`, as Triton's Python backend and its c
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 Tensors: TypeAlias = Mapping[str, Array]
+
+DTYPES: Final[Mapping[str, "np.dtype[Any]"]] = {
+    "BOOL": np.dtype(np.bool_),
+    "UINT8": np.dtype(np.uint8),
+    "UINT16": np.dtype(np.uint16),
+    "UINT32": np.dtype(np.uint32),
+    "UINT64": np.dtype(np.uint64),
+    "INT8": np.dtype(np.int8),
+    "INT16": np.dtype(np.int16),
+    "INT32": np.dtype(np.int32),
+    "INT64": np.dtype(np.int64),
+    "FP16": np.dtype(np.float16),
+    "FP32": np.dtype(np.float32),
+    "FP64": np.dtype(np.float64),
+    "BYTES": np.dtype(np.object_),
+}
+"""The data types of the V2 protocol by their names there; numpy has no BF16."""
+
+DATATYPES: Final[Mapping["np.dtype[Any]", str]] = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def text_tensor(rows: Sequence[bytes]) -> Array:

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from edge_router import __version__
-from edge_router.cli import bench, evaluate, models, route, train, up
+from edge_router.cli import bench, evaluate, models, route, serve, train, up
 from edge_router.errors import RouterError
 
 application = typer.Typer(
@@ -16,6 +16,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 application.command("up")(up.up)
+application.command("serve")(serve.serve)
 application.command("route")(route.route)
 application.command("bench")(bench.bench)
 application.command("evaluate")(evaluate.evaluate)

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from edge_router.contract import PROMPT_ROUTER_ENSEMBLE
+from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
 from edge_router.pipeline import Pipeline
 from edge_router.repository import Repository
 from edge_router.settings import model_repository
@@ -25,4 +25,5 @@ def open_repository(path: Path | None, overrides: Path | None) -> Repository:
 
 
 def open_pipeline(path: Path | None, overrides: Path | None) -> Pipeline:
-    return Pipeline.load(open_repository(path, overrides), [PROMPT_ROUTER_ENSEMBLE])
+    """Every policy's ensemble: they share their stages, and each knows the labels of its policy."""
+    return Pipeline.load(open_repository(path, overrides), [PROMPT_ROUTER_ENSEMBLE, *map(ensemble, POLICIES)])

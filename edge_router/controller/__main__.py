@@ -2,18 +2,20 @@
 
 import sys
 
+from edge_router.asgi.process import check_free
 from edge_router.controller.app import app
 from edge_router.controller.classifier import RemoteClassifier
 from edge_router.controller.routes import Routes
-from edge_router.controller.server import check_free, serve
-from edge_router.controller.settings import read_settings
+from edge_router.controller.server import serve
+from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError
+from edge_router.settings import read
 from edge_router.v2 import InferenceClient
 
 
 def main() -> None:
     try:
-        settings = read_settings()
+        settings = read(Settings)
         check_free(settings.host, settings.port)
         routes = Routes.read(settings.routes)
         url = str(settings.classifier_url)

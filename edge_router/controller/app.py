@@ -15,8 +15,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from edge_router import __version__
+from edge_router.asgi.body import read_body
 from edge_router.contract import AUTO_MODEL, DECISION_HEADER_PREFIX
-from edge_router.controller.body import read_body
 from edge_router.controller.chat import Chat
 from edge_router.controller.classifier import Classifier
 from edge_router.controller.errors import error_response, http_error, router_error, unexpected_error
@@ -64,7 +64,10 @@ class Controller:
 
     async def chat_completions(self, request: Request) -> Response | Relay:
         try:
-            chat = Chat.parse(await read_body(request, self._limits.body_bytes))
+            body = await read_body(
+                request.scope, request.receive, limit=self._limits.body_bytes, seconds=self._limits.receive_seconds
+            )
+            chat = Chat.parse(body)
             choice = await self._router.choose(chat)
         except RouterError as error:
             code = "model_not_found" if error.status == 404 else None

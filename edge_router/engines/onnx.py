@@ -22,23 +22,7 @@ class OnnxEngine:
 
     @classmethod
     def load(cls, folder: Path, threads: int, providers: Sequence[str]) -> Self:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = ERRORS_ONLY
-        file = folder / NETWORK_FILE
-        try:
-            session = onnxruntime.InferenceSession(str(file), options, providers=list(providers))
-        except Exception as error:  # ONNX Runtime's errors share no base but Exception
-            raise RepositoryError(
-                f"{file}: ONNX Runtime cannot load it with PROVIDERS {', '.join(providers)}: {error}"
-            ) from error
-        if providers[0] not in session.get_providers():
-            raise RepositoryError(
-                f"{file}: PROVIDERS asks for {providers[0]}, but ONNX Runtime runs it on "
-                f"{', '.join(session.get_providers())}; install the build for this device or set PROVIDERS to these"
-            )
-        return cls(session)
+        return cls(open_session(folder / NETWORK_FILE, threads, providers))
 
     def run(self, ids: Array, mask: Array) -> Array:
         try:
@@ -46,3 +30,23 @@ class OnnxEngine:
         except Exception as error:
             raise EngineError("ONNX Runtime refused the input") from error
         return logits
+
+
+def open_session(file: Path, threads: int, providers: Sequence[str]) -> onnxruntime.InferenceSession:
+    """Raises RepositoryError when the file cannot be run, or not by the first of `providers`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS_ONLY
+    try:
+        session = onnxruntime.InferenceSession(str(file), options, providers=list(providers))
+    except Exception as error:  # ONNX Runtime's errors share no base but Exception
+        raise RepositoryError(
+            f"{file}: ONNX Runtime cannot load it with PROVIDERS {', '.join(providers)}: {error}"
+        ) from error
+    if providers[0] not in session.get_providers():
+        raise RepositoryError(
+            f"{file}: PROVIDERS asks for {providers[0]}, but ONNX Runtime runs it on "
+            f"{', '.join(session.get_providers())}; install the build for this device or set PROVIDERS to these"
+        )
+    return session

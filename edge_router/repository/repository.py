@@ -67,6 +67,18 @@ class Repository:
     def version_folder(self, model: str, version: int) -> Path:
         return self.path / model / str(version)
 
+    def state(self, model: str, version: int) -> bytes:
+        """Equal as long as the model's configuration and the files of the version are the same."""
+        folder = self.version_folder(model, version)
+        found = [(file, file.stat()) for file in sorted(folder.rglob("*")) if file.is_file()]
+        files = [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in found]
+        config: bytes = self.config(model).SerializeToString(deterministic=True)
+        return repr((str(folder), files)).encode() + config
+
+    def composing(self, model: str) -> list[str]:
+        """The models that an ensemble names as its steps; of any other model none."""
+        return [step.model_name for step in self.config(model).ensemble_scheduling.step]
+
     def labels(self, model: str, output: str) -> list[str]:
         """The lines of the `label_filename` of an output; empty when it has none."""
         for tensor in self.config(model).output:

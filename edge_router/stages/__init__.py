@@ -13,11 +13,14 @@ from edge_router.contract import STAGE_PARAMETER
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.stages.classify import Classify
 from edge_router.stages.decide import Decide
+from edge_router.stages.graph import Graph
+from edge_router.stages.parameters import Parameters
 from edge_router.stages.tokenize import Tokenize
 from edge_router.tensors import Tensors
 
+__all__ = ["STAGES", "Answer", "Graph", "Parameters", "Stage", "load"]
+
 Answer: TypeAlias = Tensors | RequestError
-Parameters: TypeAlias = Mapping[str, str]
 
 
 class Stage(Protocol):

@@ -3,7 +3,7 @@
 Rows are stripped of their padding and run by length, so that nobody pays for somebody else's long prompt.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -15,12 +15,11 @@ from edge_router.contract import (
     ENGINE_PARAMETER,
     INPUT_IDS,
     LOGITS,
-    PROVIDERS_PARAMETER,
     ROWS_PER_RUN_PARAMETER,
-    THREADS_PARAMETER,
 )
 from edge_router.engines import Engine, EngineError
-from edge_router.errors import RepositoryError, RequestError
+from edge_router.errors import RequestError
+from edge_router.stages.parameters import Parameters, count, providers, threads
 from edge_router.tensors import Array, Tensors
 
 
@@ -42,13 +41,17 @@ class Classify:
         self._rows_per_run = rows_per_run
 
     @classmethod
-    def load(cls, folder: Path, parameters: Mapping[str, str]) -> Self:
+    def load(cls, folder: Path, parameters: Parameters) -> Self:
         """Parameters: ENGINE, THREADS (0 = all cores), PROVIDERS (comma separated, first choice first),
         ROWS_PER_RUN."""
-        threads = _count(folder, parameters, THREADS_PARAMETER, default=0, least=0)
-        rows_per_run = _count(folder, parameters, ROWS_PER_RUN_PARAMETER, default=1, least=1)
-        providers = parameters.get(PROVIDERS_PARAMETER, "CPUExecutionProvider").replace(" ", "").split(",")
-        engine = engines.load(parameters.get(ENGINE_PARAMETER, "onnx"), folder, threads=threads, providers=providers)
+        model = folder.parent.name
+        rows_per_run = count(model, parameters, ROWS_PER_RUN_PARAMETER, default=1, least=1)
+        engine = engines.load(
+            parameters.get(ENGINE_PARAMETER, "onnx"),
+            folder,
+            threads=threads(model, parameters),
+            providers=providers(parameters),
+        )
         return cls(engine, rows_per_run)
 
     def run(self, requests: Sequence[Tensors]) -> list[Tensors | RequestError]:
@@ -108,12 +111,3 @@ def _unpadded(ids: Array, mask: Array) -> list[Array]:
         if (ids[row, :length] < 0).any():
             raise RequestError(f"{INPUT_IDS}, row {row}: a token id is negative")
     return [row[:length] for row, length in zip(ids, lengths, strict=True)]
-
-
-def _count(folder: Path, parameters: Mapping[str, str], key: str, *, default: int, least: int) -> int:
-    value = parameters.get(key, str(default))
-    if not value.isdecimal() or int(value) < least:
-        raise RepositoryError(
-            f"{folder.parent.name}: parameter {key} is {value!r}; set a whole number of at least {least}"
-        )
-    return int(value)

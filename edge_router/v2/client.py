@@ -8,7 +8,8 @@ import aiohttp
 from edge_router.contract import INPUT, OUTPUT
 from edge_router.errors import RequestError, RouterError, UnavailableError
 from edge_router.tensors import Tensors, text_tensor
-from edge_router.v2.codec import decode_reply, encode_request
+from edge_router.v2.reply import decode_reply
+from edge_router.v2.request import encode_request
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 PLAIN = {"Content-Type": "application/octet-stream", "Accept-Encoding": "identity"}

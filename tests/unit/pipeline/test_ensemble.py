@@ -5,7 +5,7 @@ import pytest
 from google.protobuf import text_format
 
 from edge_router.errors import RepositoryError, RequestError
-from edge_router.pipeline.ensemble import Ensemble, Step, ordered
+from edge_router.pipeline.ensemble import Ensemble, Step, waves
 from edge_router.pipeline.signature import Signature
 from edge_router.repository.schema import ModelConfig
 from edge_router.stages import Answer
@@ -41,9 +41,9 @@ def step(model: str, source: str, target: str, inner: tuple[str, str] = ("x", "y
     )
 
 
-def order_of(*steps: str, composing: Mapping[str, str]) -> list[int]:
+def order_of(*steps: str, composing: Mapping[str, str]) -> list[list[int]]:
     config = parsed(f"{ENDS} ensemble_scheduling {{ {' '.join(steps)} }}")
-    return ordered("e", config, {name: Signature.of(name, parsed(text)) for name, text in composing.items()})
+    return waves("e", config, {name: Signature.of(name, parsed(text)) for name, text in composing.items()})
 
 
 def rows(*values: int) -> Tensors:
@@ -51,7 +51,10 @@ def rows(*values: int) -> Tensors:
 
 
 def test_steps_run_in_the_order_of_their_tensors_not_of_the_file() -> None:
-    assert order_of(step("b", "between", "OUT"), step("a", "IN", "between"), composing={"a": ADD, "b": ADD}) == [1, 0]
+    assert order_of(step("b", "between", "OUT"), step("a", "IN", "between"), composing={"a": ADD, "b": ADD}) == [
+        [1],
+        [0],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ def test_steps_run_in_the_order_of_their_tensors_not_of_the_file() -> None:
         ([step("a", "IN", "OUT"), step("b", "IN", "OUT")], {"a": ADD, "b": ADD}, "OUT is made twice"),
         ([step("a", "IN", "OUT", ("z", "y"))], {"a": ADD}, "input_map names z; the model takes x"),
         ([step("a", "IN", "OUT", ("x", "z"))], {"a": ADD}, "output_map names z; the model gives y"),
-        ([step("a", "IN", "OUT")], {"a": WORDS}, "IN is .*int64.*, but x takes .*O"),
+        ([step("a", "IN", "OUT")], {"a": WORDS}, "IN is .*INT64.*, but x takes BYTES"),
         ([step("a", "IN", "other")], {"a": ADD}, "output OUT"),
     ],
     ids=["unmade", "twice", "input", "output", "type", "result"],
@@ -75,7 +78,7 @@ def test_a_request_that_fails_in_a_step_goes_no_further_and_takes_nobody_along()
     config = parsed(f"{ENDS} ensemble_scheduling {{ {step('a', 'IN', 'm')} {step('b', 'm', 'OUT')} }}")
     chain = Ensemble(
         Signature.of("e", config),
-        [Step("a", Add(1), {"x": "IN"}, {"y": "m"}), Step("b", Add(1), {"x": "m"}, {"y": "OUT"})],
+        [[Step("a", Add(1), {"x": "IN"}, {"y": "m"})], [Step("b", Add(1), {"x": "m"}, {"y": "OUT"})]],
     )
     first, refused_early, refused_late, last = chain.run([rows(1, 2), rows(99), rows(98), rows(3)])
     assert not isinstance(first, RequestError)

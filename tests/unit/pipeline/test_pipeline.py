@@ -98,8 +98,8 @@ def test_any_text_gets_a_decision(pipeline: Pipeline, text: bytes) -> None:
         ({}, "INPUT is missing"),
         ({INPUT: text_tensor([b"a"] * 9)}, "9 rows; send 1 to 8"),
         ({INPUT: text_tensor([])}, "0 rows"),
-        ({INPUT: np.array([[1]])}, "INPUT is int64"),
-        ({INPUT: np.array([b"a"], dtype=np.object_)}, "it takes object"),
+        ({INPUT: np.array([[1]])}, "INPUT is INT64"),
+        ({INPUT: np.array([b"a"], dtype=np.object_)}, "it takes BYTES"),
         ({INPUT: text_tensor([b"a"]), "MORE": text_tensor([b"a"])}, "unknown input MORE"),
         ({INPUT: text_tensor([b"caf\xe9"])}, "row 0"),
         ({INPUT: text_tensor(["\ud800".encode("utf-8", "surrogatepass")])}, "row 0"),
@@ -108,7 +108,7 @@ def test_any_text_gets_a_decision(pipeline: Pipeline, text: bytes) -> None:
 )
 def test_a_wrong_request_is_refused_alone(pipeline: Pipeline, request_: Tensors, message: str) -> None:
     right = {INPUT: text_tensor([b"hello"])}
-    wrong, answer = pipeline.run(PROMPT_ROUTER_ENSEMBLE, [request_, right])
+    wrong, answer = pipeline.find(PROMPT_ROUTER_ENSEMBLE).run([request_, right])
     assert isinstance(wrong, RequestError)
     assert message in str(wrong)
     assert not isinstance(answer, RequestError)

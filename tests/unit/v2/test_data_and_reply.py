@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_router.tensors import Array, Tensors, text_tensor
-from edge_router.v2.codec import DATATYPES, decode, decode_reply, encode, encode_request
+from edge_router.tensors import DATATYPES, Array, Tensors, text_tensor
+from edge_router.v2.data import decode, encode
+from edge_router.v2.reply import decode_reply
+from edge_router.v2.request import encode_request
 
 ELEMENTS: Mapping[str, st.SearchStrategy[Any]] = {
     "BYTES": st.binary(max_size=40) | st.just(b"ends in zeros\0\0"),
@@ -133,7 +135,7 @@ def test_a_body_that_is_no_reply_is_refused(body: bytes, length: int) -> None:
         pytest.param(b"\0" * 12, {"datatype": "FP32", "shape": [2], "size": 12}, id="more floats than the shape"),
         pytest.param(b"\0" * 7, {"datatype": "FP32", "shape": [2], "size": 7}, id="half a float"),
         pytest.param(b"\0" * 4, {"datatype": "FP32", "shape": [2], "size": 8}, id="floats cut off"),
-        pytest.param(b"\0" * 8, {"datatype": "FP64", "shape": [1], "size": 8}, id="unknown data type"),
+        pytest.param(b"\0" * 8, {"datatype": "BF16", "shape": [4], "size": 8}, id="unknown data type"),
         pytest.param(b"\0" * 8, {"datatype": 7, "shape": [1], "size": 8}, id="data type a number"),
         pytest.param(b"\0" * 8, {"shape": [1], "size": 8}, id="no data type"),
         pytest.param(b"\0" * 8, {"datatype": "INT64", "size": 8}, id="no shape"),

@@ -1,0 +1,121 @@
+"""One queue and one thread in front of the models.
+
+A network uses every core already, so a second run at once would only slow the first. Nobody waits for a batch to fill:
+what is queued when the thread is free is taken together, as many rows as the model takes.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+import structlog
+
+from edge_router.errors import RouterError
+from edge_router.pipeline import Served
+from edge_router.server.errors import DeadlineError, ModelFailedError, QueueFullError
+from edge_router.server.statistics import Statistics
+from edge_router.stages import Answer
+from edge_router.tensors import Tensors
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, eq=False)
+class Ticket:
+    """One request in the queue. Its future is cancelled when nobody waits for the answer any more."""
+
+    served: Served
+    request: Tensors
+    answer: "asyncio.Future[Answer | ModelFailedError]"
+    since_ns: int = field(default_factory=time.perf_counter_ns)
+
+    @property
+    def rows(self) -> int:
+        return max((len(tensor) if tensor.ndim else 1 for tensor in self.request.values()), default=1)
+
+
+class Scheduler:
+    def __init__(self, statistics: Statistics, limit: int) -> None:
+        """`limit`: requests that may be in the queue or under way; one more is refused."""
+        self._statistics = statistics
+        self._limit = limit
+        self._pending = 0
+        self._queue: SimpleQueue[Ticket] = SimpleQueue()
+        self._taken: deque[Ticket] = deque()
+        threading.Thread(target=self._work, name="models", daemon=True).start()
+
+    @property
+    def pending(self) -> int:
+        return self._pending
+
+    async def run(self, served: Served, request: Tensors, seconds: float) -> Tensors:
+        """The model's outputs. Cancelling this drops the request from the queue.
+
+        Raises RequestError when the model refuses it, QueueFullError, DeadlineError after `seconds`, ModelFailedError.
+        """
+        if self._pending >= self._limit:
+            raise QueueFullError(f"{self._pending} requests are waiting already; try again later")
+        ticket = Ticket(served, request, asyncio.get_running_loop().create_future())
+        self._pending += 1
+        self._queue.put(ticket)
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await ticket.answer
+        except TimeoutError:
+            raise DeadlineError(
+                f"{served.model}: no answer within {seconds:g} s; send fewer requests at once"
+            ) from None
+        finally:
+            self._pending -= 1
+        if isinstance(answer, RouterError):
+            raise answer
+        return answer
+
+    def _work(self) -> None:
+        while True:
+            batch = self._next()
+            answers = self._answers(batch)
+            batch[0].answer.get_loop().call_soon_threadsafe(_deliver, batch, answers)
+
+    def _next(self) -> list[Ticket]:
+        """The oldest request, and with it those of the same model that fit into one batch. Waits for it."""
+        while True:
+            while self._taken and self._queue.empty():
+                if batch := self._batch():
+                    return batch
+            self._taken.append(self._queue.get())
+
+    def _batch(self) -> list[Ticket]:
+        """Empty when everything taken was given up."""
+        alive = [ticket for ticket in self._taken if not ticket.answer.cancelled()]
+        batch: list[Ticket] = []
+        rows = 0
+        for ticket in alive:
+            first = alive[0].served
+            if ticket.served is first and (not batch or rows + ticket.rows <= first.signature.max_batch_size):
+                batch.append(ticket)
+                rows += ticket.rows
+        self._taken = deque(ticket for ticket in alive if ticket not in batch)
+        return batch
+
+    def _answers(self, batch: list[Ticket]) -> list[Answer | ModelFailedError]:
+        served = batch[0].served
+        now = time.perf_counter_ns()
+        for ticket in batch:
+            self._statistics.waited(served.model, served.version, now - ticket.since_ns)
+        try:
+            return [*served.run([ticket.request for ticket in batch])]
+        except Exception as error:
+            # The log gets the kind of error: its text may hold what the request held.
+            log.error("model failed", model=served.model, version=served.version, error=type(error).__name__)
+            failure = ModelFailedError(f"{served.model} failed on this request; the server's log names the error")
+            return [failure for _ in batch]
+
+
+def _deliver(batch: list[Ticket], answers: list[Answer | ModelFailedError]) -> None:
+    for ticket, answer in zip(batch, answers, strict=True):
+        if not ticket.answer.done():
+            ticket.answer.set_result(answer)
