@@ -11,7 +11,9 @@ from edge_router.engines.errors import EngineError
 from edge_router.errors import RepositoryError
 from edge_router.tensors import Array
 
-ERRORS_ONLY = 3  # ONNX Runtime's severity; its warnings speak of the graph, which no user can change
+FATAL_ONLY = 4
+"""ONNX Runtime's severity. Its warnings speak of the graph, which no user can change; its errors repeat what they were
+given, and what is raised says enough."""
 
 
 class OnnxEngine:
@@ -37,7 +39,7 @@ def open_session(file: Path, threads: int, providers: Sequence[str]) -> onnxrunt
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     try:
         session = onnxruntime.InferenceSession(str(file), options, providers=list(providers))
     except Exception as error:  # ONNX Runtime's errors share no base but Exception

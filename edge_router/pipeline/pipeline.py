@@ -15,8 +15,8 @@ from edge_router.repository.schema import ModelConfig
 from edge_router.stages import Answer, Graph, Stage
 from edge_router.tensors import Tensors
 
-Watch: TypeAlias = Callable[[str, int, Stage], Stage]
-"""(model, version, stage) -> the stage as it is to run, for who counts or times it."""
+Watch: TypeAlias = Callable[[Signature, int, Stage], Stage]
+"""(signature, version, stage) -> the stage as it is to run, for who counts or times it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Pipeline:
         repository: Repository,
         models: Sequence[str],
         *,
-        watch: Watch = lambda model, version, stage: stage,
+        watch: Watch = lambda signature, version, stage: stage,
         instead_of: Self | None = None,
     ) -> Self:
         """Loads `models` in every version that their policies serve, and what they are composed of, each once.
@@ -127,7 +127,7 @@ class Pipeline:
             stage = _ensemble(signature, found, composing)
             labels = _labels_behind(found, composing)
         named = {output: names for output, names in labels.items() if names}
-        return Served(model, version, found, signature, named, self._watch(model, version, stage))
+        return Served(model, version, found, signature, named, self._watch(signature, version, stage))
 
     def _stage(self, model: str, version: int, found: ModelConfig, signature: Signature) -> Stage:
         state = self.repository.state(model, version)

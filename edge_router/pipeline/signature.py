@@ -39,6 +39,10 @@ class Signature:
     def of(cls, model: str, config: ModelConfig) -> Self:
         return cls(model, config.max_batch_size, _types(model, config.input), _types(model, config.output))
 
+    def rows(self, request: Tensors) -> int:
+        """1 where there is no batch axis."""
+        return max((len(tensor) for tensor in request.values() if tensor.ndim), default=1) if self.max_batch_size else 1
+
     def check(self, request: Tensors) -> None:
         """Raises RequestError when a name, data type, shape or batch size is not what the model takes."""
         if missing := sorted(set(self.inputs) - set(request)):

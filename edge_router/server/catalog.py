@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable
 from typing import TypedDict
 
-from edge_router.errors import RequestError, RouterError
+from edge_router.errors import NotFoundError, RequestError, RouterError
 from edge_router.pipeline import Pipeline, Served
 from edge_router.repository import Repository
 from edge_router.server.errors import NotAllowedError
 from edge_router.server.statistics import Statistics
 
-VERSION = re.compile(r"[1-9][0-9]{0,17}")
+VERSION = re.compile(r"[0-9]{1,18}")
 OpenRepository = Callable[[], Repository]
 
 
@@ -49,12 +49,22 @@ class Catalog:
 
     def find(self, model: str, version: str) -> Served:
         """`version` empty = the newest. Raises NotFoundError when it is not served, RequestError when it is no
-        version."""
+        number."""
         if not version:
             return self._pipeline.find(model)
         if not VERSION.fullmatch(version):
-            raise RequestError(f"model {model!r}: {version!r} is no version; a version is a whole number above 0")
+            raise RequestError(f"model {model!r}: {version!r} is no version; a version is a whole number")
         return self._pipeline.find(model, int(version))
+
+    def asked(self, model: str, version: str) -> list[Served]:
+        """Whose statistics are meant: of every model, of one, of one version of it. Raises RequestError, as Triton says
+        it here, when that is not served."""
+        try:
+            if not model:
+                return self.served
+            return [self.find(model, version)] if version else self.versions(model)
+        except NotFoundError as error:
+            raise RequestError(str(error)) from None
 
     def index(self, *, ready_only: bool) -> list[IndexEntry]:
         listed = [IndexEntry(name=each.model, version=str(each.version), state="READY") for each in self.served]

@@ -11,13 +11,20 @@ WINDOWS = {"gzip": GZIP, "deflate": zlib.MAX_WBITS}
 FAST = 1
 
 
+class EncodingError(RequestError):
+    """The client's encoding is none of ours."""
+
+    status = 415
+
+
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:
-    """Raises TooLargeError when more than `limit` bytes come out, RequestError for an unknown encoding or damaged
-    data."""
+    """Raises TooLargeError when more than `limit` bytes come out, EncodingError for an encoding that is not offered,
+    RequestError for damaged data."""
+    encoding = encoding.lower()
     if encoding in ("", "identity"):
         return body
     if encoding not in WINDOWS:
-        raise RequestError(f"Content-Encoding {encoding!r} is not offered; send {', '.join(WINDOWS)} or none")
+        raise EncodingError(f"Content-Encoding {encoding!r} is not offered; send {', '.join(WINDOWS)} or none")
     inflater = zlib.decompressobj(WINDOWS[encoding])
     try:
         plain = inflater.decompress(body, limit + 1)

@@ -11,7 +11,6 @@ from google.protobuf.message_factory import GetMessageClass
 from tritonclient.grpc import service_pb2 as v2
 
 from edge_router.errors import ConfigError, NotFoundError, RequestError, RouterError
-from edge_router.pipeline import Served
 from edge_router.server import description
 from edge_router.server.catalog import Catalog
 from edge_router.server.inference import Inference
@@ -85,7 +84,7 @@ class Service:
         return v2.ModelConfigResponse(config=self._catalog.find(request.name, request.version).config)
 
     async def _model_statistics(self, request: Message) -> Message:
-        served = self._asked(request.name, request.version)
+        served = self._catalog.asked(request.name, request.version)
         return ParseDict(description.statistics(served, self._statistics), v2.ModelStatisticsResponse())
 
     async def _index(self, request: Message) -> Message:
@@ -113,15 +112,12 @@ class Service:
         """A request that fails is answered in its place; the stream goes on."""
         async for request in requests:
             try:
-                yield v2.ModelStreamInferResponse(infer_response=await self._infer(request))
+                response = await self._infer(request)
+                response.parameters["triton_final_response"].bool_param = True
+                yield v2.ModelStreamInferResponse(infer_response=response)
             except RouterError as error:
                 nothing = v2.ModelInferResponse(id=request.id)
                 yield v2.ModelStreamInferResponse(error_message=str(error), infer_response=nothing)
-
-    def _asked(self, model: str, version: str) -> list[Served]:
-        if not model:
-            return self._catalog.served
-        return [self._catalog.find(model, version)] if version else self._catalog.versions(model)
 
 
 async def serve_grpc(service: Service, settings: Settings, stopped: asyncio.Event) -> None:

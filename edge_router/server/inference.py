@@ -45,13 +45,12 @@ class Inference:
 
 
 def _check(served: Served, asked: Sequence[RequestedOutput]) -> None:
-    names = [output.name for output in asked]
-    if unknown := sorted(set(names) - set(served.signature.outputs)):
+    if any(output.classes < 0 for output in asked):
+        raise RequestError(f"{served.model}: classification is below 0; ask for 1 class or more")
+    if unknown := sorted({output.name for output in asked} - set(served.signature.outputs)):
         raise RequestError(
             f"{served.model}: unknown output {', '.join(unknown)}; it gives {', '.join(served.signature.outputs)}"
         )
-    if len(set(names)) < len(names):
-        raise RequestError(f"{served.model}: an output is asked for twice")
 
 
 def _output(served: Served, output: RequestedOutput, found: Tensors) -> Array:

@@ -1,6 +1,7 @@
 """V2 over HTTP: https://github.com/kserve/open-inference-protocol and Triton's extensions. A pure ASGI application."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 HEADER_LENGTH = "inference-header-content-length"
 JSON = "application/json"
 BINARY = "application/octet-stream"
+DIGITS = re.compile("[0-9]+")
 PATIENCE = 0.05
 """Seconds."""
 LONGEST_LENGTH = 18
@@ -53,7 +55,7 @@ class Rest:
     def __init__(self, catalog: Catalog, inference: Inference, statistics: Statistics, settings: Settings) -> None:
         self._catalog = catalog
         self._inference = inference
-        self._statistics = statistics
+        self._tallies = statistics
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,14 +94,14 @@ class Rest:
             case ["v2", "repository", "models", model, "unload"]:
                 return {"POST": lambda request: self._unload(request, model)}
             case ["v2", "models", "stats"]:
-                return {"GET": self._all_statistics}
+                return {"GET": lambda request: self._statistics("", "")}
             case ["v2", "models", model, *rest]:
                 return self._model_handlers(model, rest)
         return None
 
     def _model_handlers(self, model: str, path: list[str]) -> Mapping[str, Handler] | None:
         match path:
-            case ["versions", version, *rest]:
+            case ["versions", version, *rest] if DIGITS.fullmatch(version):
                 pass
             case rest:
                 version = ""
@@ -111,7 +113,7 @@ class Rest:
             case ["config"]:
                 return {"GET": lambda request: self._config(model, version)}
             case ["stats"]:
-                return {"GET": lambda request: self._model_statistics(model, version)}
+                return {"GET": lambda request: self._statistics(model, version)}
             case ["infer"]:
                 return {"POST": lambda request: self._infer(request, model, version)}
         return None
@@ -140,22 +142,15 @@ class Rest:
         await self._catalog.unload(model)
         return Answer()
 
-    async def _all_statistics(self, request: Request) -> Answer:
-        return _json(description.statistics(self._catalog.served, self._statistics))
-
-    async def _model_statistics(self, model: str, version: str) -> Answer:
-        served = [self._catalog.find(model, version)] if version else self._catalog.versions(model)
-        return _json(description.statistics(served, self._statistics))
+    async def _statistics(self, model: str, version: str) -> Answer:
+        return _json(description.statistics(self._catalog.asked(model, version), self._tallies))
 
     async def _model(self, model: str, version: str) -> Answer:
         asked = self._catalog.find(model, version)
         return _json(description.model([asked] if version else self._catalog.versions(model), asked))
 
     async def _model_ready(self, model: str, version: str) -> Answer:
-        try:
-            self._catalog.find(model, version)
-        except NotFoundError as error:
-            raise RequestError(str(error)) from None  # 400, as Triton says it
+        self._catalog.asked(model, version)
         return Answer()
 
     async def _config(self, model: str, version: str) -> Answer:

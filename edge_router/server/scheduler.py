@@ -32,10 +32,6 @@ class Ticket:
     answer: "asyncio.Future[Answer | ModelFailedError]"
     since_ns: int = field(default_factory=time.perf_counter_ns)
 
-    @property
-    def rows(self) -> int:
-        return max((len(tensor) if tensor.ndim else 1 for tensor in self.request.values()), default=1)
-
 
 class Scheduler:
     def __init__(self, statistics: Statistics, limit: int) -> None:
@@ -90,15 +86,19 @@ class Scheduler:
 
     def _batch(self) -> list[Ticket]:
         """Empty when everything taken was given up."""
-        alive = [ticket for ticket in self._taken if not ticket.answer.cancelled()]
         batch: list[Ticket] = []
+        left: deque[Ticket] = deque()
         rows = 0
-        for ticket in alive:
-            first = alive[0].served
-            if ticket.served is first and (not batch or rows + ticket.rows <= first.signature.max_batch_size):
-                batch.append(ticket)
-                rows += ticket.rows
-        self._taken = deque(ticket for ticket in alive if ticket not in batch)
+        for ticket in self._taken:
+            if ticket.answer.cancelled():
+                continue
+            more = ticket.served.signature.rows(ticket.request)
+            fits = not batch or (
+                ticket.served is batch[0].served and rows + more <= batch[0].served.signature.max_batch_size
+            )
+            (batch if fits else left).append(ticket)
+            rows += more if fits else 0
+        self._taken = left
         return batch
 
     def _answers(self, batch: list[Ticket]) -> list[Answer | ModelFailedError]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge_router.errors import RequestError
+from edge_router.pipeline.signature import Signature
 from edge_router.stages import Answer, Stage
 from edge_router.tensors import Tensors
 
@@ -79,9 +80,9 @@ class Statistics:
         self._tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
         self._lock = threading.Lock()
 
-    def watch(self, model: str, version: int, stage: Stage) -> Stage:
+    def watch(self, signature: Signature, version: int, stage: Stage) -> Stage:
         """`stage`, counted and timed."""
-        return _Watched(stage, self.of(model, version), self._lock)
+        return _Watched(signature, stage, self.of(signature.model, version), self._lock)
 
     def of(self, model: str, version: int) -> Tally:
         return self._tallies[model, version]
@@ -93,7 +94,8 @@ class Statistics:
 
 
 class _Watched:
-    def __init__(self, stage: Stage, tally: Tally, lock: threading.Lock) -> None:
+    def __init__(self, signature: Signature, stage: Stage, tally: Tally, lock: threading.Lock) -> None:
+        self._signature = signature
         self._stage = stage
         self._tally = tally
         self._lock = lock
@@ -109,7 +111,7 @@ class _Watched:
     def _count(self, requests: Sequence[Tensors], answers: Sequence[Answer], spent: int) -> None:
         tally = self._tally
         answered = [
-            len(next(iter(request.values())))
+            self._signature.rows(request)
             for request, answer in zip(requests, answers, strict=True)
             if not isinstance(answer, RequestError)
         ]

@@ -47,7 +47,8 @@ def decode_json(datatype: str, shape: Sequence[int], data: Sequence[Any]) -> Arr
     if dtype == np.object_:
         return _filled(_objects([_utf8(at, value) for at, value in enumerate(values)]), shape)
     try:
-        return _filled(np.array(values, dtype=dtype), shape)
+        with np.errstate(over="ignore"):  # a number beyond the type's range is infinite, as it is to Triton
+            return _filled(np.array(values, dtype=dtype), shape)
     except OverflowError:
         raise ValueError(f"a value does not fit into {datatype}") from None
 

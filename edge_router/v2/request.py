@@ -45,19 +45,19 @@ class Input(msgspec.Struct, frozen=True):
     name: str
     datatype: str
     shape: list[Size]
-    parameters: InputParameters = InputParameters()
+    parameters: InputParameters | None = None
     data: list[Any] | None = None
 
 
 class OutputParameters(msgspec.Struct, frozen=True):
-    binary_data: bool | None = None
+    binary_data: bool = False
     classification: Size = 0
     shared_memory_region: str | None = None
 
 
 class Output(msgspec.Struct, frozen=True):
     name: str
-    parameters: OutputParameters = OutputParameters()
+    parameters: OutputParameters | None = None
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ class Header(msgspec.Struct, frozen=True):
     inputs: list[Input]
     outputs: list[Output] = []
     id: str = ""
-    parameters: Parameters = Parameters()
+    parameters: dict[str, str | bool | int | float] = {}
 
 
 _HEADER = msgspec.json.Decoder(Header)
@@ -80,15 +80,15 @@ def decode_request(body: bytes, header_length: int) -> InferRequest:
     """`header_length`: of the JSON part at the start of `body`. Raises RequestError saying what is wrong where."""
     try:
         header = _HEADER.decode(memoryview(body)[:header_length])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        parameters = msgspec.convert(header.parameters, Parameters)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"the request is not V2: {error}") from None
-    binary = header.parameters.binary_data_output
     return InferRequest(
         _inputs(header.inputs, memoryview(body)[header_length:]),
-        [_requested(output, binary) for output in header.outputs],
+        [_requested(output) for output in header.outputs],
         header.id,
-        header.parameters.timeout / 1e6 or None,
-        binary,
+        parameters.timeout / 1e6 or None,
+        parameters.binary_data_output,
     )
 
 
@@ -118,7 +118,7 @@ def _inputs(described: Sequence[Input], data: memoryview) -> Tensors:
     inputs: dict[str, Array] = {}
     at = 0
     for each in described:
-        size = each.parameters.binary_data_size
+        size = each.parameters.binary_data_size if each.parameters else None
         if each.name in inputs:
             raise RequestError(f"input {each.name} is given twice")
         inputs[each.name] = _input(each, data[at : at + size] if size is not None else None)
@@ -129,7 +129,7 @@ def _inputs(described: Sequence[Input], data: memoryview) -> Tensors:
 
 
 def _input(each: Input, data: memoryview | None) -> Array:
-    if each.parameters.shared_memory_region is not None:
+    if each.parameters and each.parameters.shared_memory_region is not None:
         raise RequestError(f"input {each.name}: shared memory is not offered here; send its data")
     if each.datatype not in DTYPES:
         raise RequestError(f"input {each.name}: data type {each.datatype!r} is none of {', '.join(DTYPES)}")
@@ -143,9 +143,8 @@ def _input(each: Input, data: memoryview | None) -> Array:
     raise RequestError(f"input {each.name} has neither data nor binary_data_size")
 
 
-def _requested(output: Output, binary: bool) -> RequestedOutput:
-    asked = output.parameters
+def _requested(output: Output) -> RequestedOutput:
+    asked = output.parameters or OutputParameters()
     if asked.shared_memory_region is not None:
         raise RequestError(f"output {output.name}: shared memory is not offered here")
-    own = asked.binary_data
-    return RequestedOutput(output.name, asked.classification, binary if own is None else own)
+    return RequestedOutput(output.name, asked.classification, asked.binary_data)

@@ -1,0 +1,1 @@
+"""The same requests to Triton and to the light server."""

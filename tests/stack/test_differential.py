@@ -1,0 +1,158 @@
+"""Real Triton as the oracle: the light server answers the same way, or differs for a listed reason."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import grpc
+import pytest
+import requests
+
+from tests.stack.conftest import COMPOSE, docker_missing, free_ports, unavailable
+from tests.stack.differential import calls, differences, exchange, grpc_cases, http_cases, repository
+
+IMAGE = "edge-router-server:wheel"
+LINES = 20
+INSIDE = (8000, 8001, 8002)
+
+
+@dataclass(frozen=True)
+class Server:
+    """The three addresses of a server."""
+
+    http: str
+    grpc: str
+    metrics: str
+
+
+def free_server() -> Server:
+    return Server(*(f"127.0.0.1:{port}" for port in free_ports(3)))
+
+
+def ports(server: Server) -> list[str]:
+    return [address.rpartition(":")[2] for address in (server.http, server.grpc, server.metrics)]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("differential")
+    for each in (folder, *folder.parents[:2]):
+        each.chmod(0o755)  # the container reads it as another user
+    return repository.make(folder / "models")
+
+
+@pytest.fixture(scope="module")
+def triton(models: Path) -> Iterator[Server]:
+    if reason := docker_missing():
+        unavailable(reason)
+    image = ["docker", "compose", "-f", "docker-compose.yaml", "build", "--quiet", "router-server"]
+    subprocess.run(image, cwd=COMPOSE, check=True)
+    client: Any = docker.from_env()
+    container = client.containers.run(
+        IMAGE,
+        volumes={str(models): {"bind": "/models", "mode": "ro"}},
+        ports=dict.fromkeys(INSIDE, ("127.0.0.1", None)),
+        shm_size="256m",
+        detach=True,
+    )
+    try:
+        container.reload()
+        found = [container.ports[f"{port}/tcp"][0]["HostPort"] for port in INSIDE]
+        server = Server(*(f"127.0.0.1:{port}" for port in found))
+        until_ready(server, lambda: container.logs(tail=LINES))
+        yield server
+    finally:
+        container.remove(force=True)
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def light(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = free_server()
+    log = tmp_path_factory.mktemp("light") / "log"
+    http, grpc_port, metrics = ports(server)
+    command = [str(Path(sys.executable).parent / "edge-router"), "serve", "--repository", str(models)]
+    command += ["--http-port", http, "--grpc-port", grpc_port, "--metrics-port", metrics]
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            until_ready(server, log.read_bytes)
+            yield server
+            assert process.poll() is None, log.read_text()
+        finally:
+            process.terminate()
+    assert http_cases.PROMPT not in log.read_text()
+
+
+def until_ready(server: Server, log: Callable[[], bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if requests.get(f"http://{server.http}/v2/models/nested/ready", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            pass
+        assert time.monotonic() < deadline, log()
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("case", http_cases.CASES)
+def test_the_same_over_http(case: str, triton: Server, light: Server) -> None:
+    request = http_cases.CASES[case]
+    theirs, ours = exchange.ask(triton.http, request), exchange.ask(light.http, request)
+    if ours != theirs:
+        assert differences.allowed(differences.OVER_HTTP, case, theirs, ours), f"\nTriton {theirs}\nours   {ours}"
+
+
+@pytest.fixture(scope="module")
+def channels(triton: Server, light: Server) -> Iterator[tuple[grpc.Channel, grpc.Channel]]:
+    with grpc.insecure_channel(triton.grpc) as theirs, grpc.insecure_channel(light.grpc) as ours:
+        yield theirs, ours
+
+
+@pytest.mark.parametrize("case", grpc_cases.CASES)
+def test_the_same_over_grpc(case: str, channels: tuple[grpc.Channel, grpc.Channel]) -> None:
+    theirs, ours = (calls.call(channel, grpc_cases.CASES[case]) for channel in channels)
+    if ours != theirs:
+        assert differences.allowed(differences.OVER_GRPC, case, theirs, ours), f"\nTriton {theirs}\nours   {ours}"
+
+
+COUNTED = ("inference_count", "execution_count")
+STEPS = ("preprocessing_task_router", "task_router", "postprocessing_task_router", "task_router_ensemble")
+
+
+def counts(server: Server, model: str) -> list[int]:
+    [found] = requests.get(f"http://{server.http}/v2/models/{model}/stats", timeout=5).json()["model_stats"]
+    kept = [found[key] for key in COUNTED]
+    return [*kept, found["inference_stats"]["success"]["count"], found["inference_stats"]["fail"]["count"]]
+
+
+def counted(server: Server) -> dict[str, list[int]]:
+    before = {model: counts(server, model) for model in STEPS}
+    for rows in (1, 3, 8):
+        exchange.ask(server.http, http_cases.infer(http_cases.TASK, http_cases.text(*["a"] * rows)))
+    exchange.ask(server.http, http_cases.infer("nobody", http_cases.text("a")))
+    return {
+        model: [now - then for now, then in zip(counts(server, model), before[model], strict=True)] for model in STEPS
+    }
+
+
+def test_the_same_is_counted(triton: Server, light: Server) -> None:
+    """Three requests of 12 rows and one to nobody. A request that a step refuses is left out: Triton counts it twice as
+    a failure of the ensemble, and as a success of the step that refused it."""
+    assert counted(light) == counted(triton)
+
+
+def metric_names(server: Server) -> set[str]:
+    lines = requests.get(f"http://{server.metrics}/metrics", timeout=5).text.splitlines()
+    return {line.partition("{")[0] for line in lines if line.startswith("nv_inference_") and 'version="1"' in line}
+
+
+def test_metrics_have_tritons_names(triton: Server, light: Server) -> None:
+    ours = metric_names(light)
+    assert len(ours) > 5
+    assert ours <= metric_names(triton)
