@@ -19,6 +19,9 @@ def serve(
     model_control: Annotated[
         str, typer.Option(help="none, or explicit: models may be loaded and unloaded while it runs.")
     ] = "none",
+    memory_mb: Annotated[
+        int, typer.Option(min=0, help="Memory that the process may hold of its own; 0: as much as it needs.")
+    ] = 0,
 ) -> None:
     """Serve every model of the repository to tritonclient, Triton's other clients and the controller."""
     from edge_router.server import server
@@ -31,6 +34,7 @@ def serve(
         "metrics_port": metrics_port,
         "overrides": overrides,
         "model_control": model_control,
+        "memory_mb": memory_mb,
     }
     settings = read(Settings, **given)
     typer.echo(f"edge-router serves {repository or model_repository()} on http://{host}:{http_port}/v2")

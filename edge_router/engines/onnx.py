@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-import onnxruntime
-
 from edge_router.contract import NETWORK_FILE
 from edge_router.engines.errors import EngineError
+from edge_router.engines.runtime import onnxruntime
 from edge_router.errors import RepositoryError
 from edge_router.tensors import Array
 

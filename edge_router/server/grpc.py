@@ -8,7 +8,6 @@ import grpc
 import structlog
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
-from tritonclient.grpc import service_pb2 as v2
 
 from edge_router.errors import ConfigError, NotFoundError, RequestError, RouterError
 from edge_router.server import description
@@ -17,10 +16,12 @@ from edge_router.server.inference import Inference
 from edge_router.server.settings import Settings
 from edge_router.server.statistics import Statistics
 from edge_router.server.tensor_message import read_inputs, write_outputs
+from edge_router.v2.generated import generated
 from edge_router.v2.request import InferRequest, RequestedOutput
 
 log = structlog.get_logger()
 
+v2 = generated("service_pb2")
 SERVICE = v2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 CODES: Mapping[int, grpc.StatusCode] = {
     400: grpc.StatusCode.INVALID_ARGUMENT,

@@ -1,6 +1,7 @@
 """The light server's parts, put together and run until it is told to stop."""
 
 import asyncio
+import resource
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,9 @@ def serve(repository: Path, settings: Settings) -> NoReturn:
 
     Raises RepositoryError when a model cannot be served, ConfigError when a port is taken.
     """
+    if settings.memory_mb:
+        # Of memory that is this process's alone; mapped weights are the kernel's to give back.
+        resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_mb * 2**20, settings.memory_mb * 2**20))
     for port in filter(None, (settings.http_port, settings.grpc_port, settings.metrics_port)):
         check_free(settings.host, port)
     statistics = Statistics()

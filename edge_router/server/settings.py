@@ -25,3 +25,4 @@ class Settings(BaseSettings):
     receive_seconds: float = Field(15, gt=0, description="a request must have come as a whole by then")
     answer_seconds: float = Field(30, gt=0, description="an inference must be done by then")
     queue_requests: int = Field(256, gt=0, description="in the queue or under way; one more is refused with 503")
+    memory_mb: int = Field(0, ge=0, description="the process may hold this much of its own; 0 = no cap")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import onnxruntime
 
 from edge_router.engines.onnx import open_session
+from edge_router.engines.runtime import onnxruntime
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.stages.parameters import Parameters, providers, threads
 from edge_router.tensors import Array, Tensors

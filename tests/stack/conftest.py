@@ -1,4 +1,7 @@
-"""The compose stack with the cpu-test layer: started once for the session, or the running one that STACK_URL names."""
+"""The compose stack with the cpu-test layer: started once for the session, or the running one that STACK_URL names.
+
+STACK_LAYER=pi adds that layer: the same tests of the same stack, over the light server.
+"""
 
 import os
 import shutil
@@ -14,6 +17,7 @@ from testcontainers.compose import DockerCompose
 
 COMPOSE = Path(__file__).parents[2] / "compose"
 FILES = ["docker-compose.yaml", "docker-compose.cpu-test.yaml"]
+LAYER = [f"docker-compose.{layer}.yaml" for layer in os.environ.get("STACK_LAYER", "").split()]
 PROJECT = "edge-router-test"
 PORTS = ("ROUTER_CONTROLLER_PORT", "ROUTER_SERVER_HTTP_PORT", "ROUTER_SERVER_GRPC_PORT", "ROUTER_SERVER_METRICS_PORT")
 
@@ -42,7 +46,7 @@ def stack() -> Iterator[Stack]:
         unavailable(reason)
     ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     os.environ.update(ports, COMPOSE_PROJECT_NAME=PROJECT, TESTCONTAINERS_RYUK_DISABLED="true")
-    with DockerCompose(COMPOSE, FILES, build=True, wait=True):
+    with DockerCompose(COMPOSE, FILES + LAYER, build=True, wait=True):
         controller, http, grpc, _ = (f"127.0.0.1:{port}" for port in ports.values())
         yield Stack(f"http://{controller}", http, grpc, PROJECT)
 

@@ -10,7 +10,14 @@ import pytest
 from tests.stack.conftest import COMPOSE, FILES, docker_missing, unavailable
 
 BASE, CPU_TEST = FILES
-LAYERS = {"base": [BASE], "cpu-test": [BASE, CPU_TEST], "tests": [BASE, CPU_TEST, "docker-compose.tests.yaml"]}
+PI = "docker-compose.pi.yaml"
+LAYERS = {
+    "base": [BASE],
+    "cpu-test": [BASE, CPU_TEST],
+    "pi": [BASE, PI],
+    "pi-cpu-test": [BASE, CPU_TEST, PI],
+    "tests": [BASE, CPU_TEST, "docker-compose.tests.yaml"],
+}
 
 
 @pytest.fixture(params=list(LAYERS.values()), ids=list(LAYERS))
@@ -66,3 +73,16 @@ def test_the_cpu_layer_replaces_one_configuration() -> None:
         return {mount["target"] for mount in rendered(*files)["services"]["router-server"]["volumes"]}
 
     assert targets(BASE, CPU_TEST) - targets(BASE) == {"/models/task_router/config.pbtxt"}
+
+
+def test_the_pi_layer_swaps_triton_for_the_light_server() -> None:
+    server = rendered(BASE, PI)["services"]["router-server"]
+    assert (server["image"], server["build"]["dockerfile"]) == (
+        "edge-router-light-server:local",
+        "compose/light-server.dockerfile",
+    )
+    assert "target" not in server["build"]
+    assert "shm_size" not in server
+    mounts = {mount["target"] for mount in server["volumes"]}
+    assert mounts == {"/models", server["environment"]["EDGE_ROUTER_OVERRIDES"]}
+    assert int(server["environment"]["EDGE_ROUTER_MEMORY_MB"]) * 2**20 < int(server["mem_limit"])

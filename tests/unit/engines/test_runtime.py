@@ -1,0 +1,19 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SESSION = """
+from edge_router.engines.onnx import open_session
+from edge_router.contract import NETWORK_FILE, TASK_ROUTER
+from edge_router.settings import model_repository
+open_session(model_repository() / TASK_ROUTER / "1" / NETWORK_FILE, 1, ["CPUExecutionProvider"])
+"""
+
+
+def test_onnx_runtime_reports_nothing(tmp_path: Path) -> None:
+    """Where it reports, it first makes itself an identity in the user's cache."""
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", SESSION], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
