@@ -10,7 +10,7 @@ from edge_router.controller.server import serve
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError
 from edge_router.settings import read
-from edge_router.v2 import InferenceClient
+from edge_router.v2.client import InferenceClient
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from edge_router.contract import INPUT, POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemb
 from edge_router.controller.decision import Decisions, decisions
 from edge_router.errors import RequestError
 from edge_router.tensors import Tensors, text_tensor
-from edge_router.v2 import InferenceClient, ReplyError
+from edge_router.v2.client import InferenceClient, ReplyError
 
 Labels = Mapping[str, Sequence[str]]
 """Of each policy, in the network's order."""

@@ -10,7 +10,7 @@ import pytest
 from edge_router.controller.classifier import RemoteClassifier
 from edge_router.controller.routes import Routes
 from edge_router.controller.settings import Limits
-from edge_router.v2 import InferenceClient
+from edge_router.v2.client import InferenceClient
 from tests.api.conftest import PATIENT_MS, Control, RouterServer, Upstream, unused_port
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from edge_router.errors import RequestError, RouterError, UnavailableError
 from edge_router.tensors import text_tensor
-from edge_router.v2 import InferenceClient, ReplyError
+from edge_router.v2.client import InferenceClient, ReplyError
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Connect = Callable[[Answer], Awaitable[InferenceClient]]
