@@ -9,6 +9,7 @@ RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
     PIP_CERT=/run/secrets/ca /opt/venv/bin/pip install -q --require-hashes -r /tmp/test.txt
 COPY edge_router /opt/venv/lib/python3.11/site-packages/edge_router
 COPY pyproject.toml /src/
+COPY tests/ports.py tests/light.py /src/tests/
 COPY tests/stack /src/tests/stack
 ENV PATH=/opt/venv/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src

@@ -1,12 +1,10 @@
-import socket
-
 import pytest
+
+from tests.ports import free_ports
 
 
 @pytest.fixture
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+    [port] = free_ports(1)
+    return port

@@ -5,6 +5,9 @@ import asyncio
 from edge_router.asgi.types import Receive, Scope
 from edge_router.errors import RequestError
 
+PIECES = 16_384
+"""A body in more pieces than this costs more to put together than to read."""
+
 
 class TooLargeError(RequestError):
     status = 413
@@ -40,6 +43,8 @@ async def _read(receive: Receive, limit: int) -> bytes:
         if size > limit:
             raise TooLargeError(_too_large(limit))
         parts.append(part)
+        if len(parts) > PIECES:
+            raise TooLargeError(f"the body comes in more than {PIECES} pieces; send it in larger ones")
         more = message.get("more_body", False)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 

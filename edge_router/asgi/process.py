@@ -17,8 +17,6 @@ from granian.server.embed import Server
 from edge_router.asgi.types import Application
 from edge_router.errors import ConfigError
 
-HEADER_MS = 15_000
-"""A client that has not sent its headers by then is cut off."""
 CONNECTIONS = 4096
 """Open at once. Idle ones cost a few kilobytes each, and must not keep the next client waiting."""
 
@@ -41,15 +39,16 @@ def stop_signal() -> asyncio.Event:
     return stopped
 
 
-async def serve_http(app: Application, host: str, port: int, stopped: asyncio.Event) -> None:
-    """Serves until `stopped`; answers under way are finished first."""
+async def serve_http(app: Application, host: str, port: int, stopped: asyncio.Event, *, receive_seconds: float) -> None:
+    """Serves until `stopped`; answers under way are finished first. A client that has not sent its headers after
+    `receive_seconds` is cut off."""
     server = Server(
         app,
         address=host,
         port=port,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MS),
+        http1_settings=HTTP1Settings(header_read_timeout=int(receive_seconds * 1000)),
         backlog=1024,
         backpressure=CONNECTIONS,
         log_enabled=False,

@@ -15,6 +15,7 @@ from edge_router.controller.routes import Routes
 from edge_router.controller.server import serve
 from edge_router.controller.settings import Limits
 from edge_router.errors import ConfigError
+from edge_router.settings import read
 
 RoutesOption: TypeAlias = Annotated[
     Path | None,
@@ -46,10 +47,11 @@ def up(
     check_free(host, port)
     taken = routes_in_use(routes, port)
     pipeline = open_pipeline(repository, overrides)
-    application = app(taken, lambda session: LocalClassifier(pipeline), Limits(), more=demo.routes)
+    limits = read(Limits)
+    application = app(taken, lambda session: LocalClassifier(pipeline), limits, more=demo.routes)
     for line in _greeting(taken, host, port):
         typer.echo(line)
-    serve(application, host, port)
+    serve(application, host, port, limits)
 
 
 def routes_in_use(file: Path | None, port: int) -> Routes:

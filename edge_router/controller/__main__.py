@@ -22,7 +22,7 @@ def main() -> None:
         application = app(routes, lambda session: RemoteClassifier(InferenceClient(url, session)), settings)
     except ConfigError as error:
         sys.exit(f"edge-router-controller: {error}")
-    serve(application, settings.host, settings.port)
+    serve(application, settings.host, settings.port, settings)
 
 
 main()

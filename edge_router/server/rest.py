@@ -1,8 +1,7 @@
 """V2 over HTTP: https://github.com/kserve/open-inference-protocol and Triton's extensions. A pure ASGI application."""
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -10,6 +9,7 @@ import structlog
 
 from edge_router.asgi.answer import Answer
 from edge_router.asgi.body import read_body
+from edge_router.asgi.presence import WhileThere
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.errors import NotFoundError, RequestError, RouterError
 from edge_router.server import description
@@ -19,7 +19,7 @@ from edge_router.server.inference import Inference
 from edge_router.server.raw import raw_request
 from edge_router.server.settings import Settings
 from edge_router.server.statistics import Statistics
-from edge_router.v2.reply import InferReply, encode_reply
+from edge_router.v2.reply import encode_reply
 from edge_router.v2.request import decode_request
 
 log = structlog.get_logger()
@@ -28,8 +28,6 @@ HEADER_LENGTH = "inference-header-content-length"
 JSON = "application/json"
 BINARY = "application/octet-stream"
 DIGITS = re.compile("[0-9]+")
-PATIENCE = 0.05
-"""Seconds."""
 LONGEST_LENGTH = 18
 """Digits of a number that any body can have."""
 
@@ -161,7 +159,8 @@ class Rest:
         served = self._catalog.find(model, version)
         length = _header_length(request.header(HEADER_LENGTH), len(body))
         asked = decode_request(body, length) if length else raw_request(served.signature, body)
-        reply = await _while_there(request.receive, self._inference.infer(model, version, asked))
+        async with WhileThere(request.receive):
+            reply = await self._inference.infer(model, version, asked)
         content, json_length = encode_reply(reply)
         headers = {"content-type": JSON}
         if reply.binary:
@@ -192,26 +191,6 @@ def _header_length(header: str, size: int) -> int:
     if not header.isascii() or not header.isdigit() or len(header) > LONGEST_LENGTH or int(header) > size:
         raise RequestError(f"Inference-Header-Content-Length is {header!r}; the body has {size} bytes")
     return int(header)
-
-
-async def _while_there(receive: Receive, work: Coroutine[Any, Any, InferReply]) -> InferReply:
-    """The result of `work`, which is cancelled when the client leaves."""
-    working = asyncio.ensure_future(work)
-    # Most answers are there before it would pay to look whether the client still is.
-    await asyncio.wait((working,), timeout=PATIENCE)
-    if not working.done():
-        leaving = asyncio.ensure_future(_left(receive))
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        leaving.cancel()
-    if not working.done():
-        working.cancel()
-        raise RequestError("the client left before its answer was there")
-    return working.result()
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _decoded(body: bytes, kind: type[Decoded]) -> Decoded:

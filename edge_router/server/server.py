@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,10 +39,11 @@ async def _serve(catalog: Catalog, statistics: Statistics, settings: Settings) -
     inference = Inference(catalog, scheduler, settings.answer_seconds)
     rest = Rest(catalog, inference, statistics, settings)
     stopped = stop_signal()
+    listen = partial(serve_http, stopped=stopped, receive_seconds=settings.receive_seconds)
     async with asyncio.TaskGroup() as running:
-        running.create_task(serve_http(rest, settings.host, settings.http_port, stopped))
+        running.create_task(listen(rest, settings.host, settings.http_port))
         if settings.grpc_port:
             running.create_task(serve_grpc(Service(catalog, inference, statistics), settings, stopped))
         if settings.metrics_port:
             exposed = metrics.app(catalog, statistics, scheduler)
-            running.create_task(serve_http(exposed, settings.host, settings.metrics_port, stopped))
+            running.create_task(listen(exposed, settings.host, settings.metrics_port))

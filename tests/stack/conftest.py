@@ -5,7 +5,6 @@ STACK_LAYER=pi adds that layer: the same tests of the same stack, over the light
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from typing import NoReturn
 
 import pytest
 from testcontainers.compose import DockerCompose
+
+from tests.ports import free_ports
 
 COMPOSE = Path(__file__).parents[2] / "compose"
 FILES = ["docker-compose.yaml", "docker-compose.cpu-test.yaml"]
@@ -65,13 +66,3 @@ def docker_missing() -> str | None:
         if done.returncode:
             return (done.stderr.strip().splitlines() or ["docker does not answer"])[-1]
     return None
-
-
-def free_ports(count: int) -> list[int]:
-    taken = [socket.socket() for _ in range(count)]
-    for each in taken:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in taken]
-    for each in taken:
-        each.close()
-    return ports

@@ -1,7 +1,6 @@
 """Real Triton as the oracle: the light server answers the same way, or differs for a listed reason."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ import grpc
 import pytest
 import requests
 
-from tests.stack.conftest import COMPOSE, docker_missing, free_ports, unavailable
+from tests.light import light_server
+from tests.stack.conftest import COMPOSE, docker_missing, unavailable
 from tests.stack.differential import calls, differences, exchange, grpc_cases, http_cases, repository
 
 IMAGE = "edge-router-server:wheel"
@@ -28,14 +28,6 @@ class Server:
     http: str
     grpc: str
     metrics: str
-
-
-def free_server() -> Server:
-    return Server(*(f"127.0.0.1:{port}" for port in free_ports(3)))
-
-
-def ports(server: Server) -> list[str]:
-    return [address.rpartition(":")[2] for address in (server.http, server.grpc, server.metrics)]
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +65,9 @@ def triton(models: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def light(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = free_server()
     log = tmp_path_factory.mktemp("light") / "log"
-    http, grpc_port, metrics = ports(server)
-    command = [str(Path(sys.executable).parent / "edge-router"), "serve", "--repository", str(models)]
-    command += ["--http-port", http, "--grpc-port", grpc_port, "--metrics-port", metrics]
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
-        try:
-            until_ready(server, log.read_bytes)
-            yield server
-            assert process.poll() is None, log.read_text()
-        finally:
-            process.terminate()
+    with light_server(log, "--repository", str(models)) as started:
+        yield Server(started.http, started.grpc, started.metrics)
     assert http_cases.PROMPT not in log.read_text()
 
 

@@ -1,0 +1,105 @@
+"""Starting and stopping."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import onnx
+import pytest
+import requests
+from onnx import TensorProto, helper
+
+from tests.light import Light, light_server
+
+ROOT = Path(__file__).parents[2]
+COMMAND = str(Path(sys.executable).parent / "edge-router")
+
+
+def serve(*options: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([COMMAND, "serve", *options], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_port_that_is_taken_is_named(light: Light) -> None:
+    port = light.http.rpartition(":")[2]
+    done = serve("--http-port", port)
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("task_router/config.pbtxt", 'name: "task_router" max_bach_size: 8', "max_bach_size"),
+        (
+            "task_router/config.pbtxt",
+            'name: "task_router" backend: "tensorrt"',
+            "'tensorrt' is not served",
+        ),
+        ("task_router/1/model.onnx", "no network", "model.onnx"),
+        ("preprocessing_task_router/1/tokenizer.json", "{}", "tokenizer.json"),
+        ("postprocessing_task_router/1/decision.json", "{}", "decision.json"),
+    ],
+)
+def test_a_repository_that_cannot_be_served_ends_the_start(
+    file: str, content: str, message: str, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "model_repository", tmp_path / "models")
+    (tmp_path / "models" / file).write_text(content)
+    done = serve("--repository", str(tmp_path / "models"))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_named() -> None:
+    done = serve("--model-control", "poll")
+    assert done.returncode == 2
+    assert "EDGE_ROUTER_MODEL_CONTROL" in done.stderr
+
+
+def test_any_onnx_file_is_served(tmp_path: Path) -> None:
+    """Triton's own backend of ONNX files, an ensemble over it, no batch axis."""
+    nodes = [helper.make_node("Add", ["x", "x"], ["y"]), helper.make_node("Identity", ["names"], ["said"])]
+    tensors = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])]
+    tensors += [helper.make_tensor_value_info("names", TensorProto.STRING, ["n"])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])]
+    outputs += [helper.make_tensor_value_info("said", TensorProto.STRING, ["n"])]
+    graph = helper.make_model(
+        helper.make_graph(nodes, "twice", tensors, outputs), opset_imports=[helper.make_opsetid("", 17)], ir_version=9
+    )
+    (tmp_path / "models" / "twice" / "1").mkdir(parents=True)
+    onnx.save(graph, tmp_path / "models" / "twice" / "1" / "model.onnx")
+    (tmp_path / "models" / "twice" / "config.pbtxt").write_text(
+        """name: "twice" backend: "onnxruntime" max_batch_size: 0
+        input { name: "x" data_type: TYPE_FP32 dims: [ -1, 2 ] }
+        input { name: "names" data_type: TYPE_STRING dims: [ -1 ] }
+        output { name: "y" data_type: TYPE_FP32 dims: [ -1, 2 ] }
+        output { name: "said" data_type: TYPE_STRING dims: [ -1 ] }"""
+    )
+    x = {"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [[1, 2], [3, 4.5]]}
+    names = {"name": "names", "datatype": "BYTES", "shape": [2], "data": ["ü", ""]}
+    with light_server(tmp_path / "log", "--repository", str(tmp_path / "models")) as server:
+        url = f"http://{server.http}/v2/models/twice"
+        assert requests.get(url, timeout=5).json()["inputs"][0]["shape"] == [-1, 2]
+        found = requests.post(f"{url}/infer", json={"inputs": [x, names]}, timeout=5).json()["outputs"]
+        assert [output["data"] for output in found] == [[2, 4, 6, 9], ["ü", ""]]
+        statistics = requests.get(f"{url}/stats", timeout=5).json()["model_stats"][0]
+        assert statistics["inference_count"] == 1
+
+
+def test_requests_under_way_are_answered_before_the_end(tmp_path: Path) -> None:
+    prompts = ["word " * 400] * 8
+    asked = {"inputs": [{"name": "INPUT", "datatype": "BYTES", "shape": [8, 1], "data": prompts}]}
+    with light_server(tmp_path / "log") as server:
+        code = "import requests,sys; r=requests.post(sys.argv[1], data=sys.argv[2], timeout=30); print(r.status_code)"
+        url = f"http://{server.http}/v2/models/task_router_ensemble/infer"
+        client = subprocess.Popen(
+            [sys.executable, "-c", code, url, json.dumps(asked)], stdout=subprocess.PIPE, text=True
+        )
+        while requests.get(f"http://{server.metrics}/metrics", timeout=5).text.splitlines()[-1].endswith(" 0"):
+            time.sleep(0.005)
+        server.process.terminate()
+        assert client.communicate(timeout=30)[0].strip() == "200"
