@@ -5,7 +5,7 @@ import sys
 import typer
 
 from edge_router import __version__
-from edge_router.cli import bench, evaluate, models, route, serve, train, up
+from edge_router.cli import bench, doctor, evaluate, models, route, serve, train, up
 from edge_router.errors import RouterError
 
 application = typer.Typer(
@@ -18,6 +18,7 @@ application = typer.Typer(
 application.command("up")(up.up)
 application.command("serve")(serve.serve)
 application.command("route")(route.route)
+application.command("doctor")(doctor.doctor)
 application.command("bench")(bench.bench)
 application.command("evaluate")(evaluate.evaluate)
 application.command("train")(train.train)

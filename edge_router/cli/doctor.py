@@ -1,0 +1,37 @@
+"""`edge-router doctor`: what on this machine stands in the router's way."""
+
+from dataclasses import asdict
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from edge_router.cli.options import JsonOption
+from edge_router.doctor import Finding, Level, Machine, examine
+
+MARKS = {
+    Level.OK: "[green]ok[/green]",
+    Level.NOTE: "[cyan]note[/cyan]",
+    Level.WARNING: "[yellow]warning[/yellow]",
+    Level.PROBLEM: "[red]problem[/red]",
+}
+
+
+def doctor(json: JsonOption = False) -> None:
+    """Look at this machine; exit code 1 when something is a problem."""
+    findings = examine(Machine())
+    if json:
+        typer.echo(orjson.dumps([asdict(finding) for finding in findings], option=orjson.OPT_INDENT_2).decode())
+    else:
+        Console().print(_table(findings))
+    if any(finding.level is Level.PROBLEM for finding in findings):
+        raise typer.Exit(1)
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table(Column(no_wrap=True), Column(no_wrap=True), Column(overflow="fold"), box=None, show_header=False)
+    for finding in findings:
+        remedy = f"\n[bold]->[/bold] {finding.remedy}" if finding.remedy else ""
+        table.add_row(MARKS[finding.level], finding.name, finding.found + remedy)
+    return table
