@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+import structlog
+
 from edge_router.asgi.process import check_free, run, serve_http, stop_signal
 from edge_router.repository import Repository
 from edge_router.server import metrics
@@ -16,6 +18,8 @@ from edge_router.server.rest import Rest
 from edge_router.server.scheduler import Scheduler
 from edge_router.server.settings import Settings
 from edge_router.server.statistics import Statistics
+
+log = structlog.get_logger()
 
 
 def serve(repository: Path, settings: Settings) -> NoReturn:
@@ -38,6 +42,7 @@ async def _serve(catalog: Catalog, statistics: Statistics, settings: Settings) -
     scheduler = Scheduler(statistics, settings.queue_requests)
     inference = Inference(catalog, scheduler, settings.answer_seconds)
     rest = Rest(catalog, inference, statistics, settings)
+    log.info("serving", models=len({served.model for served in catalog.served}), http_port=settings.http_port)
     stopped = stop_signal()
     listen = partial(serve_http, stopped=stopped, receive_seconds=settings.receive_seconds)
     async with asyncio.TaskGroup() as running:

@@ -43,6 +43,14 @@ class DecisionClass:
     divisor: float = 1.0
     floor: float = 0.0
 
+    def weights_of(self, size: int) -> Array:
+        """What each share of the head, of which there are `size`, is worth to this class."""
+        if self.index is not None:
+            weights = np.zeros(size)
+            weights[self.index] = 1
+            return weights
+        return np.asarray(self.weights, dtype=np.float64) / self.divisor
+
     def check(self, size: int) -> None:
         """`size`: of the head. Raises ValueError."""
         if (self.index is None) == (self.weights is None):
@@ -97,10 +105,13 @@ class Decide:
     """logits FP32 [rows, logits] -> OUTPUT FP32 one-hot, LABEL BYTES, PROBABILITIES FP32, SCORE FP32."""
 
     def __init__(self, rules: Rules) -> None:
-        self._rules = rules
         ends = np.cumsum([head.size for head in rules.heads]).tolist()
-        self._slices = {head.name: slice(end - head.size, end) for head, end in zip(rules.heads, ends, strict=True)}
         self._width = ends[-1]
+        self._heads = [
+            (slice(end - head.size, end), head, _Worth.of(rules.classes, head))
+            for head, end in zip(rules.heads, ends, strict=True)
+            if any(item.head == head.name for item in rules.classes)
+        ]
         self._labels = np.array([label.encode() for label in rules.labels], dtype=np.object_)
         self._score = (
             None if rules.score == "confidence" else np.array([rules.score.get(label, 0.0) for label in rules.labels])
@@ -123,8 +134,10 @@ class Decide:
         total = values.sum(axis=1, keepdims=True)
         probabilities = np.divide(values, total, out=np.full_like(values, 1 / values.shape[1]), where=total > 0)
         score = probabilities.max(axis=1) if self._score is None else values @ self._score
+        one_hot = np.zeros(values.shape, dtype=np.float32)
+        one_hot[np.arange(len(best)), best] = 1
         return {
-            OUTPUT: np.eye(values.shape[1], dtype=np.float32)[best],
+            OUTPUT: one_hot,
             LABEL: self._labels[best][:, np.newaxis],
             PROBABILITIES: probabilities.astype(np.float32),
             SCORE: score.astype(np.float32)[:, np.newaxis],
@@ -132,22 +145,37 @@ class Decide:
 
     def _values(self, logits: Array) -> Array:
         """What each class is worth, [rows, classes]."""
-        shares = {head.name: _softmax(logits[:, self._slices[head.name]], head) for head in self._rules.heads}
-        return np.stack([_worth(shares[item.head], item) for item in self._rules.classes], axis=1)
+        values = np.empty((len(logits), len(self._labels)))
+        for where, head, worth in self._heads:
+            worth.fill(values, _softmax(logits[:, where], head))
+        return values
+
+
+class _Worth:
+    """What the shares of one head are worth to its classes."""
+
+    def __init__(self, classes: Sequence[int], weights: Array, floors: Array) -> None:
+        """`classes`: where they stand; `weights`: [head's size, classes]; `floors`: [classes]."""
+        self._classes = classes
+        self._weights = weights
+        self._floors = floors
+
+    @classmethod
+    def of(cls, classes: Sequence[DecisionClass], head: Head) -> Self:
+        own = [(at, item) for at, item in enumerate(classes) if item.head == head.name]
+        weights = np.stack([item.weights_of(head.size) for _, item in own], axis=1)
+        return cls([at for at, _ in own], weights, np.array([item.floor for _, item in own]))
+
+    def fill(self, values: Array, shares: Array) -> None:
+        worth = np.einsum("rs,sc->rc", shares, self._weights)  # a row's sums never depend on how many rows there are
+        values[:, self._classes] = np.where(worth < self._floors, 0.0, worth)
 
 
 def _softmax(logits: Array, head: Head) -> Array:
     """[rows, head.size]; a row sums to less than 1 where the head has a `none` logit."""
     scaled = logits / head.temperature
-    if head.none is not None:
-        scaled = np.pad(scaled, ((0, 0), (0, 1)), constant_values=head.none)
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    shares: Array = (powers / powers.sum(axis=1, keepdims=True))[:, : head.size]
+    none = -np.inf if head.none is None else head.none
+    highest = np.maximum(scaled.max(axis=1, keepdims=True), none)
+    powers = np.exp(scaled - highest)
+    shares: Array = powers / (powers.sum(axis=1, keepdims=True) + np.exp(none - highest))
     return shares
-
-
-def _worth(shares: Array, item: DecisionClass) -> Array:
-    if item.weights is None:
-        return shares[:, item.index]
-    worth = shares @ np.asarray(item.weights) / item.divisor
-    return np.where(worth < item.floor, 0.0, worth)

@@ -42,7 +42,7 @@ def test_an_image_is_small(engine: Any, stack: Stack, service: str, limit: int) 
     assert container(engine, stack, service).image.attrs["Size"] <= limit * MEGABYTE
 
 
-def test_triton_leaves_memory_for_the_llm(engine: Any, stack: Stack) -> None:
+def test_router_server_leaves_memory_for_the_llm(engine: Any, stack: Stack) -> None:
     """All its processes together, without the pages of files that the kernel would give back."""
     stats = container(engine, stack, "router-server").stats(stream=False)["memory_stats"]
     files = stats["stats"].get("inactive_file", stats["stats"].get("total_inactive_file", 0))
