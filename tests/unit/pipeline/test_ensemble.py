@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -87,3 +88,28 @@ def test_a_request_that_fails_in_a_step_goes_no_further_and_takes_nobody_along()
     assert set(first) == {"OUT"}
     assert isinstance(refused_early, RequestError)
     assert isinstance(refused_late, RequestError)
+
+
+class Meeting:
+    """Ends only when both have begun."""
+
+    def __init__(self, barrier: threading.Barrier) -> None:
+        self._barrier = barrier
+
+    def run(self, requests: Sequence[Tensors]) -> list[Answer]:
+        self._barrier.wait(timeout=10)
+        return [{"y": request["x"]} for request in requests]
+
+
+def test_steps_that_need_nothing_of_one_another_run_at_once_in_nested_ensembles_too() -> None:
+    barrier = threading.Barrier(4)
+    ends = (
+        'input { name: "IN" data_type: TYPE_INT64 dims: [ 1 ] } output { name: "b" data_type: TYPE_INT64 dims: [ 1 ] }'
+    )
+    signature = Signature.of("e", parsed(ends))
+    pair = [Step(name, Meeting(barrier), {"x": "IN"}, {"y": name}) for name in "ab"]
+    inner = Ensemble(signature, [pair])
+    outer = Ensemble(signature, [[Step(name, inner, {"IN": "IN"}, {"b": name}) for name in "ab"]])
+    [answer] = outer.run([rows(7)])
+    assert not isinstance(answer, RequestError)
+    assert answer["b"].tolist() == [[7]]
