@@ -102,7 +102,8 @@ class Service:
         return v2.RepositoryModelUnloadResponse()
 
     async def _infer(self, request: Message) -> Message:
-        reply = await self._inference.infer(request.model_name, request.model_version, _read(request))
+        served = self._catalog.find(request.model_name, request.model_version)
+        reply = await self._inference.infer(served, _read(request))
         response = v2.ModelInferResponse(
             model_name=reply.model, model_version=str(reply.version), id=reply.id, parameters=_written(reply.parameters)
         )

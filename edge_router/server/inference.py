@@ -5,7 +5,6 @@ from typing import Final
 
 from edge_router.errors import RequestError
 from edge_router.pipeline import Served
-from edge_router.server.catalog import Catalog
 from edge_router.server.classification import classes
 from edge_router.server.scheduler import Scheduler
 from edge_router.tensors import Array, Tensors
@@ -21,15 +20,13 @@ ENSEMBLE_PARAMETERS: Final[Mapping[str, bool | int]] = {
 
 
 class Inference:
-    def __init__(self, catalog: Catalog, scheduler: Scheduler, answer_seconds: float) -> None:
+    def __init__(self, scheduler: Scheduler, answer_seconds: float) -> None:
         """`answer_seconds`: what a request without a shorter timeout of its own may take."""
-        self._catalog = catalog
         self._scheduler = scheduler
         self._answer_seconds = answer_seconds
 
-    async def infer(self, model: str, version: str, request: InferRequest) -> InferReply:
-        """Raises NotFoundError, RequestError, and what the scheduler raises."""
-        served = self._catalog.find(model, version)
+    async def infer(self, served: Served, request: InferRequest) -> InferReply:
+        """Raises RequestError, and what the scheduler raises."""
         asked = request.outputs or [RequestedOutput(name, 0, request.binary) for name in served.signature.outputs]
         _check(served, asked)
         seconds = min(request.timeout or self._answer_seconds, self._answer_seconds)

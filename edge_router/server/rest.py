@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from edge_router.asgi.answer import Answer
-from edge_router.asgi.body import read_body
+from edge_router.asgi.body import Room, Take, read_body
 from edge_router.asgi.presence import WhileThere
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.errors import NotFoundError, RequestError, RouterError
@@ -37,6 +37,7 @@ Decoded = TypeVar("Decoded")
 class Request(NamedTuple):
     scope: Scope
     receive: Receive
+    take: Take
 
     def header(self, name: str) -> str:
         """Empty where the client sent none; the first of several."""
@@ -55,11 +56,13 @@ class Rest:
         self._inference = inference
         self._tallies = statistics
         self._settings = settings
+        self._room = Room(settings.held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        answer = await self._answered(Request(scope, receive))
+        with self._room.held() as take:
+            answer = await self._answered(Request(scope, receive, take))
         await answer.send(send)
 
     async def _answered(self, request: Request) -> Answer:
@@ -160,7 +163,7 @@ class Rest:
         length = _header_length(request.header(HEADER_LENGTH), len(body))
         asked = decode_request(body, length) if length else raw_request(served.signature, body)
         async with WhileThere(request.receive):
-            reply = await self._inference.infer(model, version, asked)
+            reply = await self._inference.infer(served, asked)
         content, json_length = encode_reply(reply)
         headers = {"content-type": JSON}
         if reply.binary:
@@ -171,8 +174,8 @@ class Rest:
         return Answer(200, content, headers)
 
     async def _body(self, request: Request) -> bytes:
-        limit = self._settings.body_bytes
-        body = await read_body(request.scope, request.receive, limit=limit, seconds=self._settings.receive_seconds)
+        limit, seconds = self._settings.body_bytes, self._settings.receive_seconds
+        body = await read_body(request.scope, request.receive, limit=limit, seconds=seconds, take=request.take)
         return decompress(body, request.header("content-encoding"), limit)
 
 

@@ -40,7 +40,7 @@ def serve(repository: Path, settings: Settings) -> NoReturn:
 
 async def _serve(catalog: Catalog, statistics: Statistics, settings: Settings) -> None:
     scheduler = Scheduler(statistics, settings.queue_requests)
-    inference = Inference(catalog, scheduler, settings.answer_seconds)
+    inference = Inference(scheduler, settings.answer_seconds)
     rest = Rest(catalog, inference, statistics, settings)
     log.info("serving", models=len({served.model for served in catalog.served}), http_port=settings.http_port)
     stopped = stop_signal()

@@ -117,6 +117,22 @@ def test_64_megabytes_of_zeros_in_64_kilobytes_of_gzip_are_refused(light: Light)
     assert reply.status_code == 413
 
 
+def test_many_large_bodies_at_once_are_refused_before_they_fill_the_memory(light: Light) -> None:
+    before = light.resident_mb
+    head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {7 * 2**20}\r\n\r\n".encode()
+    refused = 0
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(connected(light)) for _ in range(24)]
+        for peer in peers:
+            with contextlib.suppress(OSError):
+                peer.sendall(head + b" " * 6 * 2**20)
+        for peer in peers:
+            with contextlib.suppress(OSError):
+                refused += peer.recv(1000).startswith(b"HTTP/1.1 503 ")
+        assert light.resident_mb - before < 120
+    assert refused >= 8
+
+
 def test_a_million_chunks_of_one_byte(light: Light) -> None:
     """What Triton 24.10 dies of."""
     with connected(light) as peer, contextlib.suppress(ConnectionError, TimeoutError):

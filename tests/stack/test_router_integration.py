@@ -139,7 +139,7 @@ def test_an_unknown_policy_is_404_in_openai_shape(stack: Stack) -> None:
 @pytest.mark.timeout(180)
 def test_chat_goes_on_by_the_default_while_router_server_is_down_and_recovers(stack: Stack) -> None:
     take_down(stack)
-    degraded = until(lambda: chat(stack, CODE), lambda reply: "x-edge-router-degraded" in reply.headers, seconds=10)
+    degraded = until(lambda: chat(stack, CODE), lambda reply: "x-edge-router-degraded" in reply.headers, seconds=60)
     assert degraded.headers["x-edge-router-model"] == "echo-small"
     again = until(lambda: chat(stack, CODE), lambda reply: "x-edge-router-degraded" not in reply.headers, seconds=90)
     assert again.headers["X-Chosen-Classifier"] == "Code Generation"
