@@ -22,9 +22,7 @@ class Settings(BaseSettings):
     model_control: Literal["none", "explicit"] = "none"
 
     body_bytes: int = Field(8 * 2**20, gt=0, description="a larger request is refused with 413")
-    held_bytes: int = Field(
-        64 * 2**20, gt=0, description="of all bodies at once; beyond it 503"
-    )
+    held_bytes: int = Field(64 * 2**20, gt=0, description="of all bodies at once; beyond it 503")
     receive_seconds: float = Field(15, gt=0, description="a request must have come as a whole by then")
     answer_seconds: float = Field(30, gt=0, description="an inference must be done by then")
     queue_requests: int = Field(256, gt=0, description="in the queue or under way; one more is refused with 503")
