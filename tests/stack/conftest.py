@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from testcontainers.compose import DockerCompose
@@ -50,6 +50,13 @@ def stack() -> Iterator[Stack]:
     with DockerCompose(COMPOSE, FILES + LAYER, build=True, wait=True):
         controller, http, grpc, _ = (f"127.0.0.1:{port}" for port in ports.values())
         yield Stack(f"http://{controller}", http, grpc, PROJECT)
+
+
+def container(engine: Any, stack: Stack, service: str) -> Any:
+    """The service's container. An image that Compose built carries its labels too; only a service's own is numbered."""
+    labels = [f"com.docker.compose.project={stack.project}", f"com.docker.compose.service={service}"]
+    [found] = engine.containers.list(filters={"label": [*labels, "com.docker.compose.container-number=1"]})
+    return found
 
 
 def unavailable(reason: str) -> NoReturn:

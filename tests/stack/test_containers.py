@@ -7,7 +7,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.stack.conftest import COMPOSE, Stack
+from tests.stack.conftest import COMPOSE, Stack, container
 
 MEGABYTE = 10**6
 
@@ -19,12 +19,6 @@ def engine(stack: Stack) -> Iterator[Any]:
     client = docker.from_env()
     yield client
     client.close()
-
-
-def container(engine: Any, stack: Stack, service: str) -> Any:
-    labels = [f"com.docker.compose.project={stack.project}", f"com.docker.compose.service={service}"]
-    [found] = engine.containers.list(filters={"label": labels})
-    return found
 
 
 @pytest.mark.parametrize("service", ["router-server", "router-controller"])

@@ -14,7 +14,7 @@ import tritonclient.http as triton_http
 from openai import OpenAI
 
 from edge_router.contract import COMPLEXITY_ROUTER, MODELS, TASK_ROUTER
-from tests.stack.conftest import Stack
+from tests.stack.conftest import Stack, container
 
 CODE = "Write a Python function that reverses a linked list."
 SMALL_TALK = "hi there, how are you today?"
@@ -150,10 +150,8 @@ def take_down(stack: Stack) -> None:
     if stack.project is None:
         crash(stack.server_http)
         return
-    labels = [f"com.docker.compose.project={stack.project}", "com.docker.compose.service=router-server"]
     client: Any = docker.from_env()
-    [container] = client.containers.list(filters={"label": labels})
-    container.exec_run(["sh", "-c", "kill 1"])
+    container(client, stack, "router-server").exec_run(["sh", "-c", "kill 1"])
     client.close()
 
 
