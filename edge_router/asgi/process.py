@@ -58,9 +58,10 @@ async def serve_http(app: Application, host: str, port: int, stopped: asyncio.Ev
         await stopped.wait()
         server.stop()  # type: ignore[no-untyped-call]
 
-    async with asyncio.TaskGroup() as running:
-        running.create_task(stop())
-        running.create_task(server.serve())
+    stopping = asyncio.create_task(stop())
+    await server.serve()
+    stopping.cancel()
+    stopped.set()  # a server that ends by itself takes the process along: whoever started it starts it again
 
 
 def check_free(host: str, port: int) -> None:
