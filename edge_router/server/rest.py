@@ -37,7 +37,7 @@ Decoded = TypeVar("Decoded")
 class Request(NamedTuple):
     scope: Scope
     receive: Receive
-    take: Take
+    body: bytes
 
     def header(self, name: str) -> str:
         """Empty where the client sent none; the first of several."""
@@ -62,16 +62,18 @@ class Rest:
         if scope["type"] != "http":
             return
         with self._room.held() as take:
-            answer = await self._answered(Request(scope, receive, take))
+            answer = await self._answered(scope, receive, take)
         await answer.send(send)
 
-    async def _answered(self, request: Request) -> Answer:
-        path = request.scope["path"]
+    async def _answered(self, scope: Scope, receive: Receive, take: Take) -> Answer:
+        path = scope["path"]
         try:
+            # Also where nobody wants it: a connection whose last body was left unread cannot be used again.
+            request = Request(scope, receive, await self._body(scope, receive, take))
             handlers = self._handlers(path.removeprefix("/").split("/"))
             if handlers is None:
                 raise NotFoundError(f"no such endpoint: {path}")
-            handler = handlers.get(request.scope["method"])
+            handler = handlers.get(scope["method"])
             if handler is None:
                 return _error(405, f"{path} takes {', '.join(handlers)}", {"allow": ", ".join(handlers)})
             return await handler(request)
@@ -127,19 +129,16 @@ class Rest:
         return Answer()
 
     async def _index(self, request: Request) -> Answer:
-        body = await self._body(request)
-        asked = _decoded(body, IndexRequest) if body else IndexRequest()
+        asked = _decoded(request.body, IndexRequest) if request.body else IndexRequest()
         return _json(self._catalog.index(ready_only=asked.ready))
 
     async def _load(self, request: Request, model: str) -> Answer:
-        body = await self._body(request)
-        if body and _decoded(body, LoadRequest).parameters:
+        if request.body and _decoded(request.body, LoadRequest).parameters:
             raise RequestError(f"{model}: a load takes no parameters here; the repository on disk says what is served")
         await self._catalog.load(model)
         return Answer()
 
     async def _unload(self, request: Request, model: str) -> Answer:
-        await self._body(request)
         await self._catalog.unload(model)
         return Answer()
 
@@ -158,8 +157,8 @@ class Rest:
         return _json(description.config(self._catalog.find(model, version)))
 
     async def _infer(self, request: Request, model: str, version: str) -> Answer:
-        body = await self._body(request)
         served = self._catalog.find(model, version)
+        body = decompress(request.body, request.header("content-encoding"), self._settings.body_bytes)
         length = _header_length(request.header(HEADER_LENGTH), len(body))
         asked = decode_request(body, length) if length else raw_request(served.signature, body)
         async with WhileThere(request.receive):
@@ -173,10 +172,9 @@ class Rest:
             content = compress(content, encoding)
         return Answer(200, content, headers)
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive, take: Take) -> bytes:
         limit, seconds = self._settings.body_bytes, self._settings.receive_seconds
-        body = await read_body(request.scope, request.receive, limit=limit, seconds=seconds, take=request.take)
-        return decompress(body, request.header("content-encoding"), limit)
+        return await read_body(scope, receive, limit=limit, seconds=seconds, take=take)
 
 
 class IndexRequest(msgspec.Struct):
