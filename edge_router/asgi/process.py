@@ -1,32 +1,38 @@
 """A process that serves until it is told to stop. One process an address: a board's memory belongs to the LLM."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NoReturn
 
 import structlog
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
+import uvicorn
+import uvloop
 
+from edge_router.asgi.connection import Connection
 from edge_router.asgi.types import Application
 from edge_router.errors import ConfigError
 
 CONNECTIONS = 4096
 """Open at once. Idle ones cost a few kilobytes each, and must not keep the next client waiting."""
+IDLE_SECONDS = 75
+"""A connection without a request may stay open that long."""
+GRACE_SECONDS = 10
+"""Answers under way have that long to end once the process is told to stop."""
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> NoReturn:
     """Runs `main` to its end and ends the process."""
     log_as_json()
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
     sys.stdout.flush()
-    # One of granian's threads that wakes while Python takes itself down would abort the process.
+    # A run of a network that nobody waits for any more would keep the process.
     os._exit(0)
 
 
@@ -39,24 +45,40 @@ def stop_signal() -> asyncio.Event:
     return stopped
 
 
+class _Server(uvicorn.Server):
+    """Several serve in one process, and it is stopped by an event."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def serve_http(app: Application, host: str, port: int, stopped: asyncio.Event, *, receive_seconds: float) -> None:
     """Serves until `stopped`; answers under way are finished first. A client that has not sent its headers after
     `receive_seconds` is cut off."""
-    server = Server(
+    config = uvicorn.Config(
         app,
-        address=host,
+        host=host,
         port=port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=int(receive_seconds * 1000)),
+        http=type("Connection", (Connection,), {"head_seconds": receive_seconds}),
+        ws="none",
+        lifespan="auto",
+        interface="asgi3",
         backlog=1024,
-        backpressure=CONNECTIONS,
-        log_enabled=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level=logging.CRITICAL,  # its errors repeat what a request held; ours are logged where they arise
     )
+    server = _Server(config)
 
     async def stop() -> None:
         await stopped.wait()
-        server.stop()  # type: ignore[no-untyped-call]
+        server.should_exit = True
 
     stopping = asyncio.create_task(stop())
     await server.serve()

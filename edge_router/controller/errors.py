@@ -44,8 +44,9 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 
 async def unexpected_error(request: Request, error: Exception) -> Response:
-    """The kind of error is in the log; the client learns that it is not to blame."""
+    """The kind of error is in the log; the client learns that it is not to blame. Starlette raises the error once more,
+    which ends the connection; the client is told."""
     name = request_id(request)
     log.error("request failed", request_id=name, error=type(error).__name__)
     message = f"the controller failed on this request; its log names the error by the {REQUEST_ID}"
-    return error_response(500, message, {REQUEST_ID: name})
+    return error_response(500, message, {REQUEST_ID: name, "connection": "close"})

@@ -11,9 +11,8 @@ import aiohttp
 import orjson
 import pytest
 from aiohttp import web
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
 
+from edge_router.asgi.process import serve_http
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.controller.app import app
 from edge_router.controller.classifier import Classifier, Labels
@@ -195,16 +194,12 @@ async def control() -> AsyncIterator[Control]:
             routes: Routes, make_classifier: Callable[[aiohttp.ClientSession], Classifier], limits: Limits
         ) -> aiohttp.ClientSession:
             port = unused_port()
-            server = Server(
-                app(routes, make_classifier, limits),
-                port=port,
-                interface=Interfaces.ASGI,
-                http=HTTPModes.http1,
-                log_enabled=False,
+            stopped = asyncio.Event()
+            serving = serve_http(
+                app(routes, make_classifier, limits), "127.0.0.1", port, stopped, receive_seconds=limits.receive_seconds
             )
-            serving = asyncio.create_task(server.serve())
-            stack.push_async_callback(asyncio.wait_for, serving, timeout=30)
-            stack.callback(server.stop)
+            stack.push_async_callback(asyncio.wait_for, asyncio.create_task(serving), timeout=30)
+            stack.callback(stopped.set)
             client = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))
             await answering(client)
             return client
