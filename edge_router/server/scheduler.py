@@ -1,13 +1,15 @@
-"""One queue and one thread in front of the models.
+"""One run at a time: a network uses every core already, so a second at once would only slow the first.
 
-A network uses every core already, so a second run at once would only slow the first. Nobody waits for a batch to fill:
-what is queued when the thread is free is taken together, as many rows as the model takes.
+Nobody waits for a batch to fill: what is queued when the models' thread is free is taken together, as many rows as the
+model takes. A quick run that would have that thread to itself is done on the loop's own.
 """
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
@@ -21,6 +23,10 @@ from edge_router.stages import Answer
 from edge_router.tensors import Tensors
 
 log = structlog.get_logger()
+
+QUICK_SECONDS = 0.01
+"""The way to another thread and back takes 0.1 ms, which a run of 2 ms would notice; a run that takes longer than this
+would keep the loop from everybody else."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +47,8 @@ class Scheduler:
         self._pending = 0
         self._queue: SimpleQueue[Ticket] = SimpleQueue()
         self._taken: deque[Ticket] = deque()
+        self._last: dict[tuple[str, int], float] = {}
+        """Seconds that the last run of a version took."""
         threading.Thread(target=self._work, name="models", daemon=True).start()
 
     @property
@@ -54,26 +62,42 @@ class Scheduler:
         """
         if self._pending >= self._limit:
             raise QueueFullError(f"{self._pending} requests are waiting already; try again later")
-        ticket = Ticket(served, request, asyncio.get_running_loop().create_future())
         self._pending += 1
-        self._queue.put(ticket)
         try:
-            async with asyncio.timeout(seconds):
-                answer = await ticket.answer
-        except TimeoutError:
-            raise DeadlineError(
-                f"{served.model}: no answer within {seconds:g} s; send fewer requests at once"
-            ) from None
+            if self._quick(served, request):
+                self._statistics.waited(served.model, served.version, 0)
+                [answer] = self._answers(served, [request])
+            else:
+                answer = await self._queued(served, request, seconds)
         finally:
             self._pending -= 1
         if isinstance(answer, RouterError):
             raise answer
         return answer
 
+    def _quick(self, served: Served, request: Tensors) -> bool:
+        """Whether it would be alone, is a single row, and the model's last run was over soon."""
+        last = self._last.get((served.model, served.version), math.inf)
+        return self._pending == 1 and served.signature.rows(request) == 1 and last < QUICK_SECONDS
+
+    async def _queued(self, served: Served, request: Tensors, seconds: float) -> Answer | ModelFailedError:
+        ticket = Ticket(served, request, asyncio.get_running_loop().create_future())
+        self._queue.put(ticket)
+        try:
+            async with asyncio.timeout(seconds):
+                return await ticket.answer
+        except TimeoutError:
+            raise DeadlineError(
+                f"{served.model}: no answer within {seconds:g} s; send fewer requests at once"
+            ) from None
+
     def _work(self) -> None:
         while True:
             batch = self._next()
-            answers = self._answers(batch)
+            served, now = batch[0].served, time.perf_counter_ns()
+            for ticket in batch:
+                self._statistics.waited(served.model, served.version, now - ticket.since_ns)
+            answers = self._answers(served, [ticket.request for ticket in batch])
             batch[0].answer.get_loop().call_soon_threadsafe(_deliver, batch, answers)
 
     def _next(self) -> list[Ticket]:
@@ -101,18 +125,17 @@ class Scheduler:
         self._taken = left
         return batch
 
-    def _answers(self, batch: list[Ticket]) -> list[Answer | ModelFailedError]:
-        served = batch[0].served
-        now = time.perf_counter_ns()
-        for ticket in batch:
-            self._statistics.waited(served.model, served.version, now - ticket.since_ns)
+    def _answers(self, served: Served, requests: Sequence[Tensors]) -> list[Answer | ModelFailedError]:
+        started = time.perf_counter()
         try:
-            return [*served.run([ticket.request for ticket in batch])]
+            return [*served.run(requests)]
         except Exception as error:
             # The log gets the kind of error: its text may hold what the request held.
             log.error("model failed", model=served.model, version=served.version, error=type(error).__name__)
             failure = ModelFailedError(f"{served.model} failed on this request; the server's log names the error")
-            return [failure for _ in batch]
+            return [failure for _ in requests]
+        finally:
+            self._last[served.model, served.version] = time.perf_counter() - started
 
 
 def _deliver(batch: list[Ticket], answers: list[Answer | ModelFailedError]) -> None:

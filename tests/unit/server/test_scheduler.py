@@ -1,4 +1,4 @@
-"""One queue and one thread: what is taken together, refused, given up."""
+"""One run at a time: what is taken together, refused, given up, and on which thread."""
 
 import asyncio
 import threading
@@ -27,9 +27,11 @@ class Held:
         self.go = threading.Event()
         self.began = threading.Event()
         self.runs: list[list[int]] = []
+        self.threads: list[str] = []
 
     def run(self, requests: Sequence[Tensors]) -> list[Answer]:
         self.runs.append([int(value) for request in requests for value in request["x"][:, 0]])
+        self.threads.append(threading.current_thread().name)
         self.began.set()
         assert self.go.wait(PATIENCE)
         if 98 in self.runs[-1]:
@@ -108,3 +110,28 @@ async def test_who_left_or_ran_out_of_time_is_never_run() -> None:
     await first
     await scheduler.run(served(stage), rows(4), PATIENCE)
     assert stage.runs == [[1], [4]]
+
+
+async def test_a_quick_run_that_is_alone_spares_itself_the_way_to_the_other_thread() -> None:
+    scheduler, stage, here = Scheduler(Statistics(), 100), Held(), threading.current_thread().name
+    stage.go.set()
+    for request in (rows(1), rows(2), rows(3, 4)):
+        await scheduler.run(served(stage), request, PATIENCE)
+    assert stage.threads == ["models", here, "models"]
+
+
+async def test_who_comes_during_a_run_waits_on_the_other_thread() -> None:
+    scheduler, stage = Scheduler(Statistics(), 100), Held()
+    stage.go.set()
+    await scheduler.run(served(stage), rows(1), PATIENCE)
+    await asyncio.gather(*(scheduler.run(served(stage), rows(at, at), PATIENCE) for at in (2, 3)))
+    assert stage.threads == ["models"] * len(stage.threads)
+
+
+async def test_after_a_slow_run_the_loop_is_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_router.server.scheduler.QUICK_SECONDS", 0)
+    scheduler, stage = Scheduler(Statistics(), 100), Held()
+    stage.go.set()
+    for request in (rows(1), rows(2)):
+        await scheduler.run(served(stage), request, PATIENCE)
+    assert stage.threads == ["models", "models"]
