@@ -62,16 +62,23 @@ PREFIX_PROBABILITIES, PREFIX_SCORE."""
 
 # Files of a version folder.
 TOKENIZER_FILE: Final = "tokenizer.json"
+TEXT_FILE: Final = "text.json"  # {"max_tokens": ...}: how the prompt becomes ids
+SENTENCEPIECE_FILE: Final = "spm.model"  # instead of tokenizer.json
 NETWORK_FILE: Final = "model.onnx"
 DECISION_FILE: Final = "decision.json"
-LABELS_FILE: Final = "labels.txt"  # beside config.pbtxt: Triton's `label_filename`
+LABELS_FILE: Final = "labels.txt"  # one line a class, in the order of OUTPUT; Triton's `label_filename`
+REPORT_FILE: Final = "report.json"  # beside the network: where the version comes from and what was measured
 
 # Parameters of a model's config.pbtxt that the stages read.
 STAGE_PARAMETER: Final = "STAGE"
 ENGINE_PARAMETER: Final = "ENGINE"
 THREADS_PARAMETER: Final = "THREADS"
 PROVIDERS_PARAMETER: Final = "PROVIDERS"
+NETWORK_PARAMETER: Final = "NETWORK"
+TENSORRT_CACHE_PARAMETER: Final = "TENSORRT_CACHE"
 ROWS_PER_RUN_PARAMETER: Final = "ROWS_PER_RUN"
+LENGTH_BUCKETS_PARAMETER: Final = "LENGTH_BUCKETS"
+PAD_TO_TOKENS_PARAMETER: Final = "PAD_TO_TOKENS"
 LAYER_PARAMETER: Final = "LAYER"
 
 # The chat request of the old contract, and model names that stand for a decision.

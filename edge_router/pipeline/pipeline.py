@@ -11,7 +11,7 @@ from edge_router.errors import NotFoundError, RepositoryError, RequestError
 from edge_router.pipeline.ensemble import Ensemble, Step, waves
 from edge_router.pipeline.signature import Signature
 from edge_router.repository import LATEST, Repository, config
-from edge_router.repository.schema import ModelConfig
+from edge_router.repository.schema import ModelConfig, ModelInstanceGroup
 from edge_router.stages import Answer, Graph, Stage
 from edge_router.tensors import Tensors
 
@@ -137,17 +137,23 @@ class Pipeline:
 
 
 def _loaded(folder: Path, found: ModelConfig, signature: Signature) -> Stage:
+    parameters = config.parameters(found)
+    stages.refuse_idle_gpu(signature.model, parameters, on_gpu=_on_gpu(found))
     match found.backend or found.platform:
         case "python":
-            return stages.load(folder, config.parameters(found))
+            return stages.load(folder, parameters)
         case "onnxruntime" | "onnxruntime_onnx":
             file = folder / (found.default_model_filename or NETWORK_FILE)
-            return Graph.load(file, config.parameters(found), list(signature.inputs), list(signature.outputs))
+            return Graph.load(file, parameters, list(signature.inputs), list(signature.outputs))
         case other:
             raise RepositoryError(
                 f"{signature.model}: backend {other!r} is not served here; "
                 'this server runs ensembles, this package\'s Python models and ONNX files (backend: "onnxruntime")'
             )
+
+
+def _on_gpu(found: ModelConfig) -> bool:
+    return any(group.kind == ModelInstanceGroup.KIND_GPU for group in found.instance_group)
 
 
 def _ensemble(signature: Signature, found: ModelConfig, composing: Sequence[Served]) -> Ensemble:

@@ -14,11 +14,11 @@ from edge_router.errors import RepositoryError, RequestError
 from edge_router.stages.classify import Classify
 from edge_router.stages.decide import Decide
 from edge_router.stages.graph import Graph
-from edge_router.stages.parameters import Parameters
+from edge_router.stages.parameters import Parameters, refuse_idle_gpu
 from edge_router.stages.tokenize import Tokenize
 from edge_router.tensors import Tensors
 
-__all__ = ["STAGES", "Answer", "Graph", "Parameters", "Stage", "load"]
+__all__ = ["STAGES", "Answer", "Graph", "Parameters", "Stage", "load", "refuse_idle_gpu"]
 
 Answer: TypeAlias = Tensors | RequestError
 

@@ -1,6 +1,7 @@
 """Token ids to logits: one network for every policy.
 
-Rows are stripped of their padding and run by length, so that nobody pays for somebody else's long prompt.
+Rows are stripped of their padding and run by length, so that nobody pays for somebody else's long prompt. Where a
+device wants few shapes, lengths are rounded up to those of a list.
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,13 @@ from edge_router.contract import (
     ATTENTION_MASK,
     ENGINE_PARAMETER,
     INPUT_IDS,
+    LENGTH_BUCKETS_PARAMETER,
     LOGITS,
     ROWS_PER_RUN_PARAMETER,
 )
 from edge_router.engines import Engine, EngineError
-from edge_router.errors import RequestError
-from edge_router.stages.parameters import Parameters, count, providers, threads
+from edge_router.errors import RepositoryError, RequestError
+from edge_router.stages.parameters import Parameters, count, engine_settings, length_buckets
 from edge_router.tensors import Array, Tensors
 
 
@@ -31,28 +33,30 @@ class Row(NamedTuple):
 class Classify:
     """ids and mask INT64 [rows, tokens] -> logits FP32 [rows, logits]."""
 
-    def __init__(self, engine: Engine, rows_per_run: int) -> None:
-        """`rows_per_run`: how many rows of one length share a run of the network.
+    def __init__(self, engine: Engine, rows_per_run: int, buckets: Sequence[int] = ()) -> None:
+        """`rows_per_run`: how many rows of one length share a run of the network; `buckets`: lengths in ascending
+        order, the next of which a row is padded to. A row beyond the last, or without any, runs at its own length.
 
-        1 where the network is dynamically quantised: it scales a whole tensor at once, so rows that share a run would
-        change one another's logits.
+        `rows_per_run` is 1 where the network is dynamically quantised: it scales a whole tensor at once, so rows that
+        share a run would change one another's logits.
         """
         self._engine = engine
         self._rows_per_run = rows_per_run
+        self._buckets = buckets
 
     @classmethod
     def load(cls, folder: Path, parameters: Parameters) -> Self:
-        """Parameters: ENGINE, THREADS (0 = all cores), PROVIDERS (comma separated, first choice first),
-        ROWS_PER_RUN."""
+        """Parameters: ENGINE, ROWS_PER_RUN, LENGTH_BUCKETS, and those of `engine_settings`."""
         model = folder.parent.name
         rows_per_run = count(model, parameters, ROWS_PER_RUN_PARAMETER, default=1, least=1)
-        engine = engines.load(
-            parameters.get(ENGINE_PARAMETER, "onnx"),
-            folder,
-            threads=threads(model, parameters),
-            providers=providers(parameters),
-        )
-        return cls(engine, rows_per_run)
+        buckets = length_buckets(model, parameters)
+        engine = engines.load(parameters.get(ENGINE_PARAMETER, "onnx"), folder, engine_settings(model, parameters))
+        if buckets and not engine.masked:
+            raise RepositoryError(
+                f"{model}: parameter {LENGTH_BUCKETS_PARAMETER} pads rows, but the network takes no mask; "
+                "leave it out, or set NETWORK to a format that takes one"
+            )
+        return cls(engine, rows_per_run, buckets)
 
     def run(self, requests: Sequence[Tensors]) -> list[Tensors | RequestError]:
         failed: dict[int, RequestError] = {}
@@ -78,21 +82,28 @@ class Classify:
         return [answers[position] for position in range(len(rows))]
 
     def _runs(self, rows: Sequence[Row]) -> list[list[int]]:
-        """Positions of rows that share a run: equal length, at most `rows_per_run` of them."""
+        """Positions of rows that share a run: equal length once padded, at most `rows_per_run` of them."""
         by_length: dict[int, list[int]] = {}
         for position, row in enumerate(rows):
-            by_length.setdefault(len(row.ids), []).append(position)
+            by_length.setdefault(self._padded_length(row.ids), []).append(position)
         size = self._rows_per_run
         return [same[at : at + size] for same in by_length.values() for at in range(0, len(same), size)]
 
+    def _padded_length(self, row: Array) -> int:
+        return next((bucket for bucket in self._buckets if bucket >= len(row)), len(row))
+
     def _logits(self, rows: list[Array]) -> list[Array | RequestError]:
-        ids = np.stack(rows)
+        ids = np.zeros((len(rows), self._padded_length(rows[0])), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, tokens in enumerate(rows):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
         try:
-            return list(self._engine.run(ids, np.ones_like(ids)))
+            return list(self._engine.run(ids, mask))
         except EngineError:
             if len(rows) > 1:  # find the row at fault; its neighbours are answered
                 return [self._logits([row])[0] for row in rows]
-            return [RequestError(f"the network refuses these {ids.shape[1]} token ids; send its own preprocessing's")]
+            return [RequestError(f"the network refuses these {len(rows[0])} token ids; send its own preprocessing's")]
 
 
 def _unpadded(ids: Array, mask: Array) -> list[Array]:

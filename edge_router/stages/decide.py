@@ -84,13 +84,17 @@ class Rules:
             raise ValueError("heads: temperature must be above 0")
 
     @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Self:
+        """Raises KeyError, TypeError or ValueError naming the key that is wrong."""
+        heads = [Head(**head) for head in content["heads"]]
+        classes = [DecisionClass(**item) for item in content["classes"]]
+        return cls(**{**content, "heads": heads, "classes": classes})
+
+    @classmethod
     def read(cls, file: Path) -> Self:
         """Raises RepositoryError naming file and key."""
         try:
-            content: dict[str, Any] = json.loads(file.read_text())
-            heads = [Head(**head) for head in content.pop("heads")]
-            classes = [DecisionClass(**item) for item in content.pop("classes")]
-            return cls(heads=heads, classes=classes, **content)
+            return cls.of(json.loads(file.read_text()))
         except KeyError as error:
             raise RepositoryError(f"{file}: {error} is missing") from error
         except (OSError, TypeError, ValueError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 from edge_router.engines.onnx import open_session
 from edge_router.engines.runtime import onnxruntime
 from edge_router.errors import RepositoryError, RequestError
-from edge_router.stages.parameters import Parameters, providers, threads
+from edge_router.stages.parameters import Parameters, engine_settings
 from edge_router.tensors import Array, Tensors
 
 
@@ -22,7 +22,7 @@ class Graph:
     def load(cls, file: Path, parameters: Parameters, inputs: Sequence[str], outputs: Sequence[str]) -> Self:
         """Parameters: THREADS, PROVIDERS. Raises RepositoryError when the file is not what the configuration says."""
         model = file.parent.parent.name
-        session = open_session(file, threads(model, parameters), providers(parameters))
+        session = open_session(file, engine_settings(model, parameters))
         takes = {node.name for node in session.get_inputs()}
         gives = {node.name for node in session.get_outputs()}
         if set(inputs) != takes or not set(outputs) <= gives:

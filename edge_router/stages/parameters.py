@@ -1,9 +1,18 @@
 """A model's parameters: text in its config.pbtxt, read here into what a stage needs."""
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TypeAlias
 
-from edge_router.contract import PROVIDERS_PARAMETER, THREADS_PARAMETER
+from edge_router.contract import (
+    LENGTH_BUCKETS_PARAMETER,
+    NETWORK_FILE,
+    NETWORK_PARAMETER,
+    PROVIDERS_PARAMETER,
+    TENSORRT_CACHE_PARAMETER,
+    THREADS_PARAMETER,
+)
+from edge_router.engines.settings import CPU, Settings
 from edge_router.errors import RepositoryError
 
 Parameters: TypeAlias = Mapping[str, str]
@@ -17,11 +26,44 @@ def count(model: str, parameters: Parameters, key: str, *, default: int, least: 
     return int(value)
 
 
-def threads(model: str, parameters: Parameters) -> int:
-    """Of one run of a network; 0 = one for each core."""
-    return count(model, parameters, THREADS_PARAMETER, default=0, least=0)
+def length_buckets(model: str, parameters: Parameters) -> list[int]:
+    """Lengths that rows are padded to, in tokens, ascending; none = a row is never padded.
+
+    Raises RepositoryError when they are not whole numbers in ascending order.
+    """
+    value = parameters.get(LENGTH_BUCKETS_PARAMETER, "")
+    parts = value.replace(" ", "").split(",") if value else []
+    buckets = [int(part) for part in parts if part.isdecimal()]
+    if len(buckets) < len(parts) or buckets != sorted({0, *buckets})[1:]:
+        raise RepositoryError(
+            f"{model}: parameter {LENGTH_BUCKETS_PARAMETER} is {value!r}; set ascending lengths in tokens: 16,32,64"
+        )
+    return buckets
 
 
-def providers(parameters: Parameters) -> list[str]:
-    """ONNX Runtime's execution providers, first choice first."""
-    return parameters.get(PROVIDERS_PARAMETER, "CPUExecutionProvider").replace(" ", "").split(",")
+def engine_settings(model: str, parameters: Parameters) -> Settings:
+    """Parameters: NETWORK, THREADS, PROVIDERS (comma separated, first choice first), TENSORRT_CACHE."""
+    network = parameters.get(NETWORK_PARAMETER, NETWORK_FILE)
+    if PurePath(network).name != network:
+        raise RepositoryError(
+            f"{model}: parameter {NETWORK_PARAMETER} is {network!r}; set the name of a file in the version folder"
+        )
+    return Settings(
+        network=network,
+        threads=count(model, parameters, THREADS_PARAMETER, default=0, least=0),
+        providers=_providers(parameters),
+        tensorrt_cache=parameters.get(TENSORRT_CACHE_PARAMETER, ""),
+    )
+
+
+def refuse_idle_gpu(model: str, parameters: Parameters, *, on_gpu: bool) -> None:
+    """Raises RepositoryError when the model's instances stand on a GPU and its work does not."""
+    if on_gpu and _providers(parameters)[0] == CPU:
+        raise RepositoryError(
+            f"{model}: instance_group says KIND_GPU, but {PROVIDERS_PARAMETER} is {CPU}; "
+            f"set KIND_CPU, or {PROVIDERS_PARAMETER} to the GPU's"
+        )
+
+
+def _providers(parameters: Parameters) -> list[str]:
+    return parameters.get(PROVIDERS_PARAMETER, CPU).replace(" ", "").split(",")

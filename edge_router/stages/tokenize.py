@@ -3,15 +3,18 @@
 Head truncation loses the ask at the end of a long prompt; keeping the tail alone loses the instruction at its start.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from tokenizers import Tokenizer
 
-from edge_router.contract import ATTENTION_MASK, INPUT, INPUT_IDS, TOKENIZER_FILE
+from edge_router.contract import ATTENTION_MASK, INPUT, INPUT_IDS, PAD_TO_TOKENS_PARAMETER, TEXT_FILE
 from edge_router.errors import RepositoryError, RequestError
+from edge_router.stages import vocabulary
+from edge_router.stages.parameters import Parameters, count
+from edge_router.stages.vocabulary import Vocabulary
 from edge_router.tensors import Tensors
 
 CHARACTERS_PER_TOKEN = 16
@@ -20,35 +23,32 @@ costs no more than a page."""
 
 
 class Tokenize:
-    """INPUT BYTES [rows, 1] -> ids and mask INT64 [rows, longest row of the request]; never padded further."""
+    """INPUT BYTES [rows, 1] -> ids and mask INT64 [rows, tokens], as many as the longest row of the request has."""
 
-    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
-        """`max_tokens` counts special tokens too."""
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        self._tokenizer = tokenizer
-        probe = tokenizer.encode("a")
-        text_at = probe.special_tokens_mask.index(0)
-        text_end = len(probe.ids) - probe.special_tokens_mask[::-1].index(0)
-        self._prefix, self._suffix = probe.ids[:text_at], probe.ids[text_end:]
+    def __init__(self, vocabulary: Vocabulary, max_tokens: int, pad_to: int = 0) -> None:
+        """`max_tokens` counts special tokens too. `pad_to`: the least that a row is padded to."""
+        self._vocabulary = vocabulary
+        self._prefix, self._suffix = vocabulary.frame
         self._budget = max_tokens - len(self._prefix) - len(self._suffix)
         self._window = CHARACTERS_PER_TOKEN * max_tokens
+        self._pad_to = pad_to
 
     @classmethod
-    def load(cls, folder: Path, parameters: Mapping[str, str]) -> Self:
-        """Reads `tokenizer.json`, the format of the `tokenizers` library; its `truncation.max_length` bounds a
-        prompt."""
-        file = folder / TOKENIZER_FILE
-        try:
-            tokenizer = Tokenizer.from_file(str(file))
-        except Exception as error:  # the library raises bare Exception
-            raise RepositoryError(f"{file}: cannot be read as a tokenizer: {error}") from error
-        truncation = tokenizer.truncation
-        if truncation is None:
+    def load(cls, folder: Path, parameters: Parameters) -> Self:
+        """Reads the vocabulary and `text.json`: {"max_tokens": how many the network takes at most}.
+
+        Parameter: PAD_TO_TOKENS, for a network that takes no other number of them; 0 = no padding.
+        """
+        model = folder.parent.name
+        found = vocabulary.read(folder)
+        max_tokens = _max_tokens(folder / TEXT_FILE, least=sum(map(len, found.frame)) + 1)
+        pad_to = count(model, parameters, PAD_TO_TOKENS_PARAMETER, default=0, least=0)
+        if 0 < pad_to < max_tokens:
             raise RepositoryError(
-                f"{file}: truncation.max_length is missing; it says how many tokens the network takes"
+                f"{model}: parameter {PAD_TO_TOKENS_PARAMETER} is {pad_to}, but {TEXT_FILE} lets a prompt have "
+                f"{max_tokens} tokens; set {max_tokens} or more"
             )
-        return cls(tokenizer, truncation["max_length"])
+        return cls(found, max_tokens, pad_to)
 
     def run(self, requests: Sequence[Tensors]) -> list[Tensors | RequestError]:
         return [self._request(request) for request in requests]
@@ -58,7 +58,7 @@ class Tokenize:
         if len(text) > 2 * self._window:
             text = " ".join(text.split())
             text = f"{text[: self._window]} {text[-self._window :]}"
-        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        ids = self._vocabulary.ids(text)
         if len(ids) > self._budget:
             tail = self._budget // 2
             ids = ids[: self._budget - tail] + ids[len(ids) - tail :]
@@ -69,13 +69,30 @@ class Tokenize:
             rows = [self.ids(_text(row, value)) for row, value in enumerate(request[INPUT].reshape(-1))]
         except RequestError as error:
             return error
-        longest = max(map(len, rows), default=0)
-        ids = np.zeros((len(rows), longest), dtype=np.int64)
+        tokens = max(map(len, rows), default=0)
+        ids = np.zeros((len(rows), max(tokens, self._pad_to)), dtype=np.int64)
         mask = np.zeros_like(ids)
-        for row, tokens in enumerate(rows):
-            ids[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
+        for row, found in enumerate(rows):
+            ids[row, : len(found)] = found
+            mask[row, : len(found)] = 1
         return {INPUT_IDS: ids, ATTENTION_MASK: mask}
+
+
+def _max_tokens(file: Path, least: int) -> int:
+    """Raises RepositoryError when `file` does not say it, or says anything else."""
+    try:
+        content = json.loads(file.read_text())
+    except OSError as error:
+        raise RepositoryError(f"{file}: {error.strerror}; it says how many tokens the network takes") from error
+    except ValueError as error:
+        raise RepositoryError(f"{file}: not JSON: {error}") from error
+    match content:
+        case {"max_tokens": int(max_tokens), **others} if not others and max_tokens >= least:
+            return max_tokens
+    raise RepositoryError(
+        f'{file}: is {json.dumps(content)}; write {{"max_tokens": N}} and nothing else, N a whole number of at least '
+        f"{least}"
+    )
 
 
 def _text(row: int, value: bytes) -> str:

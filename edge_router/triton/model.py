@@ -19,6 +19,7 @@ class TritonPythonModel:
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
         self._name = args["model_name"]
         self._inputs = [tensor["name"] for tensor in config["input"]]
+        stages.refuse_idle_gpu(self._name, parameters, on_gpu=args["model_instance_kind"] == "GPU")
         self._stage = stages.load(Path(args["model_repository"], args["model_version"]), parameters)
 
     def execute(self, requests: list[Any]) -> list[Any]:

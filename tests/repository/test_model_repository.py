@@ -25,12 +25,12 @@ from edge_router.contract import (
 from edge_router.pipeline.ensemble import waves
 from edge_router.pipeline.signature import Signature
 from edge_router.repository import Repository, config
+from edge_router.repository.report import Report, checksums
 from edge_router.repository.schema import ModelConfig
 from edge_router.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = ROOT / "model_repository"
-LAYERS = sorted(folder for folder in (ROOT / "overrides").iterdir() if folder.is_dir())
 PYTHON_MODELS = [model for model in MODELS if list((REPOSITORY / model).glob("*/model.py"))]
 ENSEMBLES = [model for model in MODELS if model not in PYTHON_MODELS]
 LARGEST_COMMIT = 25_000_000
@@ -109,30 +109,14 @@ def test_prompts_of_different_lengths_share_a_batch() -> None:
 def test_labels_are_the_contracts_in_its_order_and_those_of_the_decision(policy: str) -> None:
     folder = REPOSITORY / postprocessing(policy)
     rules = json.loads((folder / "1" / DECISION_FILE).read_text())
-    labels = (folder / LABELS_FILE).read_text().splitlines()
+    labels = (folder / "1" / LABELS_FILE).read_text().splitlines()
     assert labels == [name.replace("_", " ") for name in LABELS[policy].split()]
     assert labels == [entry["label"] for entry in rules["classes"]]
     [output] = [tensor for tensor in found(postprocessing(policy)).output if tensor.name == OUTPUT]
-    assert output.label_filename == LABELS_FILE
+    assert output.label_filename == f"1/{LABELS_FILE}"
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
-def test_a_layer_changes_how_a_model_runs_and_not_what_it_is(layer: Path) -> None:
-    base, layered = Repository(REPOSITORY), Repository(REPOSITORY, layer)
-    for file in layer.glob("*/config.pbtxt"):
-        model = file.parent.name
-        assert Signature.of(model, layered.config(model)) == Signature.of(model, base.config(model))
-        assert layered.versions(model) == base.versions(model)
-        ours, theirs = (config.parameters(each.config(model)) for each in (base, layered))
-        assert theirs[STAGE_PARAMETER] == ours[STAGE_PARAMETER]
-        assert theirs["LAYER"] == layer.name
-        ragged = [tensor.allow_ragged_batch for tensor in layered.config(model).input]
-        assert ragged == [tensor.allow_ragged_batch for tensor in base.config(model).input]
-
-
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
-def test_a_layer_replaces_files_that_exist(layer: Path) -> None:
-    stray = [
-        file for file in layer.rglob("*") if file.is_file() and not (REPOSITORY / file.relative_to(layer)).exists()
-    ]
-    assert stray == []
+def test_the_report_is_true_of_every_file() -> None:
+    report = Report.read(REPOSITORY, 1)
+    assert report is not None
+    assert report.files == checksums(REPOSITORY, 1)

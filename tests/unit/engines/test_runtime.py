@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 SESSION = """
-from edge_router.engines.onnx import open_session
 from edge_router.contract import NETWORK_FILE, TASK_ROUTER
+from edge_router.engines import Settings
+from edge_router.engines.onnx import open_session
 from edge_router.settings import model_repository
-open_session(model_repository() / TASK_ROUTER / "1" / NETWORK_FILE, 1, ["CPUExecutionProvider"])
+open_session(model_repository() / TASK_ROUTER / "1" / NETWORK_FILE, Settings(threads=1))
 """
 
 

@@ -1,6 +1,7 @@
 """The shipped repository in this process: what every server of it must answer."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +19,10 @@ from edge_router.contract import (
     postprocessing,
     preprocessing,
 )
-from edge_router.errors import NotFoundError, RequestError
+from edge_router.errors import NotFoundError, RepositoryError, RequestError
 from edge_router.pipeline import Pipeline
 from edge_router.repository import Repository
+from edge_router.repository.repository import CONFIG_FILE
 from edge_router.settings import model_repository
 from edge_router.tensors import Array, Tensors, text_tensor
 
@@ -74,6 +76,14 @@ def test_a_batch_equals_its_rows_one_by_one(pipeline: Pipeline) -> None:
         return pipeline.infer(TASK_ROUTER, ask(pipeline, preprocessing(TASK_ROUTER), *prompts))[LOGITS]
 
     assert np.array_equal(logits(*PROMPTS), np.concatenate([logits(prompt) for prompt in PROMPTS]))
+
+
+def test_a_network_that_says_gpu_and_runs_on_the_cpu_is_not_served(tmp_path: Path) -> None:
+    config = (model_repository() / TASK_ROUTER / CONFIG_FILE).read_text()
+    (tmp_path / TASK_ROUTER).mkdir()
+    (tmp_path / TASK_ROUTER / CONFIG_FILE).write_text(f"{config}\ninstance_group [ {{ kind: KIND_GPU count: 1 }} ]\n")
+    with pytest.raises(RepositoryError, match="task_router: instance_group says KIND_GPU"):
+        Pipeline.load(Repository(model_repository(), tmp_path), [TASK_ROUTER])
 
 
 def test_output_is_the_one_hot_of_the_label(pipeline: Pipeline) -> None:

@@ -4,15 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_router.contract import ATTENTION_MASK, INPUT_IDS, LOGITS
+from edge_router.contract import ATTENTION_MASK, INPUT_IDS, LOGITS, TASK_ROUTER
 from edge_router.engines import EngineError
 from edge_router.errors import RepositoryError, RequestError
+from edge_router.settings import model_repository
 from edge_router.stages.classify import Classify
 from edge_router.tensors import Array, Tensors
 
 
 class SumEngine:
     """Logits: the sum of a row's ids and its length. Refuses id 99. Records the shapes it ran."""
+
+    masked = True
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
@@ -55,10 +58,23 @@ def test_padding_never_reaches_the_network() -> None:
     assert sorted(engine.shapes) == [(1, 1), (1, 4)]
 
 
-def test_a_row_that_the_network_refuses_fails_alone() -> None:
-    good, bad, also_good = Classify(SumEngine(), rows_per_run=8).run(
-        [request([1, 2]), request([99, 2]), request([3, 4])]
-    )
+def test_rows_padded_to_one_bucket_share_a_run_under_a_mask() -> None:
+    engine = SumEngine()
+    classify = Classify(engine, rows_per_run=8, buckets=[2, 4])
+    answers = classify.run([request([1], [1, 2, 3]), request([5, 6, 7, 8], [9, 9])])
+    assert sorted(engine.shapes) == [(2, 2), (2, 4)]
+    assert [logits(answer) for answer in answers] == [[[1, 1], [6, 3]], [[26, 4], [18, 2]]]
+
+
+def test_a_row_beyond_the_last_bucket_runs_at_its_own_length() -> None:
+    engine = SumEngine()
+    Classify(engine, rows_per_run=8, buckets=[2]).run([request([1, 2, 3])])
+    assert engine.shapes == [(1, 3)]
+
+
+@pytest.mark.parametrize("buckets", [[], [2]])
+def test_a_row_that_the_network_refuses_fails_alone(buckets: list[int]) -> None:
+    good, bad, also_good = Classify(SumEngine(), 8, buckets).run([request([1, 2]), request([99, 2]), request([3, 4])])
     assert logits(good) == [[3, 2]]
     assert isinstance(bad, RequestError)
     assert logits(also_good) == [[7, 2]]
@@ -82,8 +98,26 @@ def test_malformed_ids_are_refused_with_the_reason(ids: list[list[int]], mask: l
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"THREADS": "two"}, {"THREADS": "-1"}, {"ROWS_PER_RUN": "0"}, {"ENGINE": "tea"}], ids=str
+    "parameters",
+    [
+        {"THREADS": "two"},
+        {"THREADS": "-1"},
+        {"ROWS_PER_RUN": "0"},
+        {"ENGINE": "tea"},
+        {"NETWORK": "../2/model.onnx"},
+        {"LENGTH_BUCKETS": "16,many"},
+        {"LENGTH_BUCKETS": "32,16"},
+        {"LENGTH_BUCKETS": "0,16"},
+        {"LENGTH_BUCKETS": "16,"},
+    ],
+    ids=str,
 )
 def test_a_wrong_parameter_is_named(parameters: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match=next(iter(parameters))):
         Classify.load(tmp_path, parameters)
+
+
+def test_rows_are_not_padded_for_a_network_without_a_mask() -> None:
+    starter = model_repository() / TASK_ROUTER / "1"
+    with pytest.raises(RepositoryError, match="LENGTH_BUCKETS pads rows, but the network takes no mask"):
+        Classify.load(starter, {"LENGTH_BUCKETS": "16,32"})

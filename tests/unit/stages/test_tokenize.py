@@ -1,12 +1,22 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from edge_router.contract import ATTENTION_MASK, INPUT, INPUT_IDS, TOKENIZER_FILE
+from edge_router.contract import (
+    ATTENTION_MASK,
+    INPUT,
+    INPUT_IDS,
+    PAD_TO_TOKENS_PARAMETER,
+    SENTENCEPIECE_FILE,
+    TEXT_FILE,
+    TOKENIZER_FILE,
+)
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.stages.tokenize import Tokenize
+from edge_router.stages.vocabulary import Definition
 from edge_router.tensors import text_tensor
 
 WORDS = [f"w{number}" for number in range(100)]
@@ -26,8 +36,16 @@ def word_level() -> Tokenizer:
 
 
 @pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A version folder; a prompt has at most four tokens."""
+    word_level().save(str(tmp_path / TOKENIZER_FILE))
+    (tmp_path / TEXT_FILE).write_text('{"max_tokens": 4}')
+    return tmp_path
+
+
+@pytest.fixture
 def tokenize() -> Tokenize:
-    return Tokenize(word_level(), max_tokens=8)
+    return Tokenize(Definition(word_level()), max_tokens=8)
 
 
 def test_a_short_prompt_is_not_padded(tokenize: Tokenize) -> None:
@@ -70,19 +88,54 @@ def test_any_text_has_ids(tokenize: Tokenize, text: bytes) -> None:
     assert answer[INPUT_IDS][0, -1] == SEP
 
 
-def test_load_takes_the_limit_from_the_file(tmp_path: Path) -> None:
+def test_load_takes_the_limit_from_the_version_folder(folder: Path) -> None:
+    assert Tokenize.load(folder, {}).ids("w0 w1 w2 w3") == [CLS, 3, 6, SEP]
+
+
+def test_the_limit_of_the_tokenizer_itself_does_not_count(folder: Path) -> None:
     tokenizer = word_level()
-    tokenizer.enable_truncation(max_length=4)
-    tokenizer.save(str(tmp_path / TOKENIZER_FILE))
-    assert Tokenize.load(tmp_path, {}).ids("w0 w1 w2 w3") == [CLS, 3, 6, SEP]
+    tokenizer.enable_truncation(max_length=3)
+    tokenizer.save(str(folder / TOKENIZER_FILE))
+    assert Tokenize.load(folder, {}).ids("w0 w1 w2 w3") == [CLS, 3, 6, SEP]
 
 
-def test_load_refuses_a_file_without_a_limit(tmp_path: Path) -> None:
-    word_level().save(str(tmp_path / TOKENIZER_FILE))
-    with pytest.raises(RepositoryError, match=r"truncation\.max_length"):
-        Tokenize.load(tmp_path, {})
+def test_a_network_that_takes_one_length_gets_it(folder: Path) -> None:
+    [answer] = Tokenize.load(folder, {PAD_TO_TOKENS_PARAMETER: "6"}).run([{INPUT: text_tensor([b"w0", b"w1 w2"])}])
+    assert not isinstance(answer, RequestError)
+    assert answer[INPUT_IDS].tolist() == [[CLS, 3, SEP, 0, 0, 0], [CLS, 4, 5, SEP, 0, 0]]
+    assert answer[ATTENTION_MASK].tolist() == [[1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0]]
 
 
-def test_load_names_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(RepositoryError, match=TOKENIZER_FILE):
-        Tokenize.load(tmp_path, {})
+@pytest.mark.parametrize("value", ["3", "-1", "many"])
+def test_load_refuses_padding_that_a_prompt_would_not_fit(folder: Path, value: str) -> None:
+    with pytest.raises(RepositoryError, match=PAD_TO_TOKENS_PARAMETER):
+        Tokenize.load(folder, {PAD_TO_TOKENS_PARAMETER: value})
+
+
+@pytest.mark.parametrize(
+    "content", [{}, [], {"max_tokens": "4"}, {"max_tokens": 2}, {"max_tokens": True}, {"max_tokens": 4, "maxtoken": 5}]
+)
+def test_load_refuses_a_limit_that_is_none(folder: Path, content: object) -> None:
+    (folder / TEXT_FILE).write_text(json.dumps(content))
+    with pytest.raises(RepositoryError, match=rf"{TEXT_FILE}.*write"):
+        Tokenize.load(folder, {})
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff"])
+def test_load_names_a_limit_that_is_no_json(folder: Path, content: bytes) -> None:
+    (folder / TEXT_FILE).write_bytes(content)
+    with pytest.raises(RepositoryError, match=f"{TEXT_FILE}: not JSON"):
+        Tokenize.load(folder, {})
+
+
+@pytest.mark.parametrize("name", [TOKENIZER_FILE, TEXT_FILE])
+def test_load_names_a_missing_file(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(RepositoryError, match=name):
+        Tokenize.load(folder, {})
+
+
+def test_load_takes_sentencepiece_where_it_is(folder: Path) -> None:
+    (folder / SENTENCEPIECE_FILE).write_bytes(b"not a model")
+    with pytest.raises(RepositoryError, match=SENTENCEPIECE_FILE):
+        Tokenize.load(folder, {})

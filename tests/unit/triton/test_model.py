@@ -1,0 +1,29 @@
+"""What Triton's Python backend asks of a model, as far as it needs no Triton."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from edge_router.contract import TASK_ROUTER
+from edge_router.errors import RepositoryError
+from edge_router.settings import model_repository
+
+
+def test_an_instance_on_a_gpu_whose_work_is_on_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("triton_python_backend_utils"))
+    from edge_router.triton import TritonPythonModel
+
+    config = {"parameters": {"STAGE": {"string_value": "classify"}}, "input": []}
+    arguments = {
+        "model_config": json.dumps(config),
+        "model_name": TASK_ROUTER,
+        "model_repository": str(Path(model_repository(), TASK_ROUTER)),
+        "model_version": "1",
+        "model_instance_kind": "GPU",
+    }
+    with pytest.raises(RepositoryError, match="task_router: instance_group says KIND_GPU"):
+        TritonPythonModel().initialize(arguments)
+    TritonPythonModel().initialize(arguments | {"model_instance_kind": "CPU"})
