@@ -1,8 +1,5 @@
 """`edge-router bench`: how long a decision takes here, and how much memory it holds."""
 
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +12,7 @@ from rich.table import Table
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
 from edge_router.contract import INPUT, INPUT_IDS, PROMPT_ROUTER_ENSEMBLE, TASK_ROUTER, preprocessing
 from edge_router.pipeline import Pipeline
+from edge_router.stopwatch import memory, timed
 from edge_router.tensors import Tensors, text_tensor
 
 LENGTHS = (16, 32, 64, 128)
@@ -65,21 +63,3 @@ def prompt_of(pipeline: Pipeline, tokens: int) -> Tensors:
         if words == 0 or pipeline.infer(preprocessing(TASK_ROUTER), request)[INPUT_IDS].shape[1] <= tokens:
             return request
         words -= 1
-
-
-def timed(call: Callable[[], object], calls: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Seconds of each call, after a tenth as many that are not counted."""
-    for _ in range(calls // 10):
-        call()
-    times = np.empty(calls)
-    for at in range(calls):
-        started = time.perf_counter()
-        call()
-        times[at] = time.perf_counter() - started
-    return times
-
-
-def memory() -> float:
-    """Resident megabytes of this process."""
-    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:")]
-    return int(line.split()[1]) / 1024

@@ -1,14 +1,22 @@
 """Options that several verbs share, and what they open."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
-from edge_router.pipeline import Pipeline
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.errors import ConfigError
+from edge_router.pipeline import ENSEMBLES, Pipeline
 from edge_router.repository import Repository
 from edge_router.settings import model_repository
+
+
+class Policy(StrEnum):
+    TASK = TASK_ROUTER
+    COMPLEXITY = COMPLEXITY_ROUTER
+
 
 RepositoryOption: TypeAlias = Annotated[
     Path | None,
@@ -17,6 +25,17 @@ RepositoryOption: TypeAlias = Annotated[
 OverridesOption: TypeAlias = Annotated[
     Path | None, typer.Option("--overrides", help="Layer: a tree of config.pbtxt files.", show_default=False)
 ]
+LayersOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--overrides",
+        help="Folder of layers, whose pins move along; `overrides` beside the repository by default.",
+        show_default=False,
+    ),
+]
+PolicyOption: TypeAlias = Annotated[
+    list[Policy] | None, typer.Option("--policy", help="This one alone; both by default.", show_default=False)
+]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 
 
@@ -24,6 +43,14 @@ def open_repository(path: Path | None, overrides: Path | None) -> Repository:
     return Repository(path or model_repository(), overrides)
 
 
+def open_layers(repository: Repository, overrides: Path | None) -> list[Path]:
+    """Raises ConfigError when the folder was named and is not there."""
+    if overrides is not None and not overrides.is_dir():
+        raise ConfigError(f"--overrides: no folder at {overrides}; name the one that holds the layers")
+    folder = overrides or repository.path.resolve().parent / "overrides"
+    return sorted(layer for layer in folder.glob("*") if layer.is_dir())
+
+
 def open_pipeline(path: Path | None, overrides: Path | None) -> Pipeline:
     """Every policy's ensemble: they share their stages, and each knows the labels of its policy."""
-    return Pipeline.load(open_repository(path, overrides), [PROMPT_ROUTER_ENSEMBLE, *map(ensemble, POLICIES)])
+    return Pipeline.load(open_repository(path, overrides), ENSEMBLES)

@@ -11,10 +11,18 @@ from edge_router.repository.schema import ModelConfig
 def read(file: Path) -> ModelConfig:
     """Raises RepositoryError naming the file, the line and the field."""
     try:
-        return text_format.Parse(file.read_text(), ModelConfig())
+        return parse(file.read_text(), file)
     except OSError as error:
         raise RepositoryError(f"{file}: {error.strerror}") from error
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise RepositoryError(f"{file}: not a Triton model configuration: {error}") from error
+
+
+def parse(text: str, file: Path) -> ModelConfig:
+    """`text`: of `file`, or what it is to become. Raises RepositoryError naming the file, the line and the field."""
+    try:
+        return text_format.Parse(text, ModelConfig())
+    except text_format.ParseError as error:
         raise RepositoryError(f"{file}: not a Triton model configuration: {error}") from error
 
 

@@ -1,7 +1,9 @@
 """The folder that Triton mounts at /models, read the way Triton reads it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
+from typing import Self
 
 from edge_router.errors import NotFoundError, RepositoryError
 from edge_router.repository import config
@@ -41,7 +43,7 @@ class Repository:
     def versions(self, model: str) -> list[int]:
         """The versions that the model's policy serves, oldest first; Triton's default policy is the latest one."""
         policy = self.config(model).version_policy
-        found = self._version_folders(model)
+        found = self.version_folders(model)
         match policy.WhichOneof("policy_choice"):
             case "all":
                 return found
@@ -64,8 +66,19 @@ class Repository:
             )
         return pin
 
+    def version_folders(self, model: str) -> list[int]:
+        """The versions on the disk, served or not, oldest first."""
+        names: Sequence[str] = [folder.name for folder in (self.path / model).iterdir() if folder.is_dir()]
+        return sorted(int(name) for name in names if name.isdecimal() and not name.startswith("0"))
+
     def version_folder(self, model: str, version: int) -> Path:
         return self.path / model / str(version)
+
+    def reconfigured(self, configs: Mapping[str, ModelConfig]) -> Self:
+        """The same folders under other configurations, by model; nothing is written."""
+        other = copy(self)
+        other._configs = {**self._configs, **configs}
+        return other
 
     def state(self, model: str, version: int) -> bytes:
         """Equal as long as the model's configuration and the files of the version are the same."""
@@ -94,7 +107,3 @@ class Repository:
         if stray := sorted(set(replaced) - set(files)):
             raise RepositoryError(f"{overrides}: overrides {', '.join(stray)}, which the repository does not hold")
         return files | replaced
-
-    def _version_folders(self, model: str) -> list[int]:
-        names: Sequence[str] = [folder.name for folder in (self.path / model).iterdir() if folder.is_dir()]
-        return sorted(int(name) for name in names if name.isdecimal() and not name.startswith("0"))

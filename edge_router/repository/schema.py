@@ -3,12 +3,19 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelEnsembling, ModelInput, ModelOutput
+    from tritonclient.grpc.model_config_pb2 import (
+        DataType,
+        ModelConfig,
+        ModelEnsembling,
+        ModelInput,
+        ModelInstanceGroup,
+        ModelOutput,
+    )
 else:
     from edge_router.v2.generated import generated
 
     schema = generated("model_config_pb2")
     DataType, ModelConfig, ModelEnsembling = schema.DataType, schema.ModelConfig, schema.ModelEnsembling
-    ModelInput, ModelOutput = schema.ModelInput, schema.ModelOutput
+    ModelInput, ModelInstanceGroup, ModelOutput = schema.ModelInput, schema.ModelInstanceGroup, schema.ModelOutput
 
-__all__ = ["DataType", "ModelConfig", "ModelEnsembling", "ModelInput", "ModelOutput"]
+__all__ = ["DataType", "ModelConfig", "ModelEnsembling", "ModelInput", "ModelInstanceGroup", "ModelOutput"]

@@ -1,6 +1,5 @@
 """Labelled prompts: read, split by source, drawn for an epoch."""
 
-import gzip
 import json
 import random
 from collections import defaultdict
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.conversion.prompts import lines
 from edge_router.errors import ConfigError
 from edge_router.training.recipe import Recipe
 
@@ -44,12 +44,7 @@ class Corpus:
 
 def read(file: Path) -> list[Example]:
     """Rows `prompt`, `task`, `complexity` (a label or null) and, where known, `source`; gzip by the name's ending."""
-    try:
-        content = file.read_bytes()
-        text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: {getattr(error, 'strerror', None) or error}") from error
-    return [_example(file, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    return [_example(file, number, line) for number, line in lines(file)]
 
 
 def _example(file: Path, number: int, line: str) -> Example:

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from edge_router.contract import COMPLEXITY_ROUTER, POLICIES, TASK_ROUTER, postprocessing
+from edge_router.contract import POLICIES, postprocessing
+from edge_router.conversion.rules import LABELS
+from edge_router.engines import Settings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.stages.decide import Decide
 from edge_router.stages.tokenize import Tokenize
+from edge_router.stages.vocabulary import Definition
 from edge_router.tensors import Array
 from edge_router.training import version
 from edge_router.training.calibrate import temperature
@@ -22,18 +25,6 @@ from edge_router.training.fit import fit
 from edge_router.training.measure import Measured, measure
 from edge_router.training.network import Network
 from edge_router.training.recipe import Recipe
-
-LABELS: Mapping[str, Sequence[str]] = {
-    TASK_ROUTER: (
-        "Brainstorming", "Chatbot", "Classification", "Closed QA", "Code Generation", "Extraction",
-        "Open QA", "Other", "Rewrite", "Summarization", "Text Generation", "Unknown",
-    ),
-    COMPLEXITY_ROUTER: (
-        "Creativity", "Reasoning", "Contextual-Knowledge", "Few-Shot", "Domain-Knowledge", "No-Label-Reason",
-        "Constraint",
-    ),
-}  # fmt: skip
-"""Of NVIDIA's prompt-task-and-complexity-classifier, in its order: what clients of the old contract index by."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +46,7 @@ def train(corpus: Corpus, recipe: Recipe, repository: Path, progress: Progress) 
         result = _finish(network, corpus.dev, corpus.dev, recipe, built, "dev", progress)
         for folder in built.glob("*/1"):
             shutil.copytree(folder, repository / folder.parent.name / "1", dirs_exist_ok=True)
-        for labels in built.glob("*/labels.txt"):
-            shutil.copy(labels, repository / labels.parent.name)
+    version.report(repository, recipe, result.agreement, result.examples)
     return result
 
 
@@ -72,7 +62,7 @@ def hold_out(corpus: Corpus, recipe: Recipe, progress: Progress) -> Result:
 
 
 def _fit(examples: Sequence[Example], recipe: Recipe, progress: Progress) -> Network:
-    tokenize = Tokenize(version.tokenizer(recipe), recipe.max_tokens)
+    tokenize = Tokenize(Definition(version.tokenizer(recipe)), recipe.max_tokens)
     return fit(examples, tokenize, [LABELS[policy] for policy in POLICIES], recipe, progress, "training")
 
 
@@ -86,7 +76,7 @@ def _finish(
     progress: Progress,
 ) -> Result:
     """Exports, calibrates on `calibration` as int8 (what is served), measures both formats on `examples`."""
-    tokenize = Tokenize(version.tokenizer(recipe), recipe.max_tokens)
+    tokenize = Tokenize(Definition(version.tokenizer(recipe)), recipe.max_tokens)
     with tempfile.TemporaryDirectory() as scratch:
         export(network, Path(scratch))
         float_logits = logits(Path(scratch), tokenize, examples, "measuring fp32", progress)
@@ -112,7 +102,7 @@ def _finish(
 
 def logits(folder: Path, tokenize: Tokenize, examples: Sequence[Example], title: str, progress: Progress) -> Array:
     """FP32 [examples, logits] of the network in `folder`, one prompt at a time, as it is served."""
-    engine = OnnxEngine.load(folder, 0, ["CPUExecutionProvider"])
+    engine = OnnxEngine.load(folder, Settings())
     rows = []
     for example in progress.track(examples, description=title):
         ids = np.array([tokenize.ids(example.prompt)], dtype=np.int64)

@@ -11,10 +11,12 @@ from edge_router.contract import (
     DECISION_FILE,
     LABELS_FILE,
     TASK_ROUTER,
+    TEXT_FILE,
     TOKENIZER_FILE,
     postprocessing,
     preprocessing,
 )
+from edge_router.repository.report import Report, checksums
 from edge_router.training.fit import LOGIT_OF_NONE
 from edge_router.training.network import base_folder
 from edge_router.training.recipe import Recipe
@@ -23,10 +25,10 @@ VERSION = 1
 
 
 def tokenizer(recipe: Recipe) -> Tokenizer:
-    """The pretrained encoder's own, bounded by the recipe; shorter prompts are not padded."""
+    """The pretrained encoder's own, neither bounded nor padded: the stage does that."""
     found = Tokenizer.from_file(str(base_folder(recipe) / TOKENIZER_FILE))
     found.no_padding()
-    found.enable_truncation(recipe.max_tokens)
+    found.no_truncation()
     return found
 
 
@@ -39,7 +41,9 @@ def write(
 ) -> None:
     """Everything of a version but the network: tokenizer, decision rules, label files. `labels`, `temperatures`: by
     policy."""
-    tokenizer(recipe).save(str(_folder(repository, preprocessing(TASK_ROUTER)) / TOKENIZER_FILE))
+    text = _folder(repository, preprocessing(TASK_ROUTER))
+    tokenizer(recipe).save(str(text / TOKENIZER_FILE))
+    (text / TEXT_FILE).write_text(json.dumps({"max_tokens": recipe.max_tokens}) + "\n")
     heads = [
         {"name": policy, "size": len(names), "temperature": temperatures[policy]} for policy, names in labels.items()
     ]
@@ -54,7 +58,17 @@ def write(
         }
         folder = _folder(repository, postprocessing(policy))
         (folder / DECISION_FILE).write_text(json.dumps(rules, indent=1) + "\n")
-        (folder.parent / LABELS_FILE).write_text("".join(f"{label}\n" for label in names))
+        (folder / LABELS_FILE).write_text("".join(f"{label}\n" for label in names))
+
+
+def report(repository: Path, recipe: Recipe, agreement: Mapping[str, float], prompts: int) -> None:
+    """Once every file is there. `agreement`: of int8 with fp32 on `prompts` prompts, by policy."""
+    Report(
+        format="int8",
+        figures=[{"format": "int8", "agreement": agreement, "prompts": prompts}],
+        files=checksums(repository, VERSION),
+        source={"name": recipe.base},
+    ).write(repository, VERSION)
 
 
 def _folder(repository: Path, model: str) -> Path:

@@ -1,29 +1,15 @@
 """The command as a user runs it: a process, its output, its exit code."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, MODELS, TASK_ROUTER
+from tests.command import edge_router
 
 CODE = "Write a Python function that reverses a linked list."
-
-
-def edge_router(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [Path(sys.executable).with_name("edge-router"), *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-        env=os.environ | {"OLLAMA_HOST": "127.0.0.1:9", "COLUMNS": "100"} | environment,
-    )
 
 
 def test_route_as_json_is_the_decision_and_where_it_would_go() -> None:

@@ -1,14 +1,20 @@
-"""The hand-written graph against the same network in plain numpy, as Devlin et al. 2018 describe it."""
+"""BERT written node by node against the same network in plain numpy, as Devlin et al. 2018 describe it."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 
+from edge_router.contract import NETWORK_FILE
+from edge_router.conversion.encoder import BERT, Encoder, Weights
+from edge_router.conversion.formats import FP32, INT8, Format, write
+from edge_router.engines import Settings
+from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
-from edge_router.training.graph import Weights, build, float_embedding, float_linear, int8_embedding, int8_linear
+from tests.encoders import checkpoint
 
 WORDS, PLACES, WIDTH, INNER, LAYERS, HEADS, LOGITS = 50, 16, 24, 48, 2, 3, 5
 EPSILON = 1e-12
@@ -81,35 +87,38 @@ def reference(weights: Weights, ids: list[int]) -> Array:
     return linear("head", x.mean(axis=0))
 
 
-def run(model: onnx.ModelProto, ids: list[list[int]], mask: list[list[int]]) -> Array:
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    logits: Array = session.run(None, {"input_ids": np.array(ids), "attention_mask": np.array(mask)})[0]
-    return logits
+def run(weights: Weights, form: Format, folder: Path, ids: list[list[int]], mask: list[list[int]]) -> Array:
+    encoder = Encoder(BERT, LAYERS, WIDTH, HEADS, EPSILON, position_buckets=0, max_positions=PLACES)
+    write(form, replace(checkpoint(BERT), encoder=encoder, weights=weights), folder)
+    return OnnxEngine.load(folder, Settings(threads=1)).run(np.array(ids), np.array(mask))
 
 
-def test_the_float_graph_is_bert_and_padding_changes_nothing(weights: Weights) -> None:
-    model = build(weights, heads=HEADS, epsilon=EPSILON, linear=float_linear, embedding=float_embedding)
-    onnx.checker.check_model(onnx.shape_inference.infer_shapes(model))
-    found = run(model, [[3, 1, 4, 1, 5], [9, 2, 0, 0, 0]], [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+def test_the_float_graph_is_bert_and_padding_changes_nothing(weights: Weights, tmp_path: Path) -> None:
+    found = run(weights, FP32, tmp_path, [[3, 1, 4, 1, 5], [9, 2, 0, 0, 0]], [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+    onnx.checker.check_model(tmp_path / NETWORK_FILE, full_check=True)
     wanted = np.stack([reference(weights, [3, 1, 4, 1, 5]), reference(weights, [9, 2])])
-    assert np.allclose(found, wanted, atol=1e-4)
+    assert found == pytest.approx(wanted, abs=1e-4)
 
 
-def test_the_int8_graph_stays_close_and_is_less_than_half_the_size(weights: Weights) -> None:
-    float_model = build(weights, heads=HEADS, epsilon=EPSILON, linear=float_linear, embedding=float_embedding)
-    model = build(weights, heads=HEADS, epsilon=EPSILON, linear=int8_linear, embedding=int8_embedding)
-    found, wanted = run(model, [[3, 1, 4, 1, 5]], [[1] * 5])[0], reference(weights, [3, 1, 4, 1, 5])
-    assert np.abs(found - wanted).max() < 0.15 * wanted.std()
-    assert np.abs(found - wanted).max() > 0
+@pytest.mark.parametrize("architecture", ["bert", "deberta-v2"])
+def test_a_graph_without_a_mask_takes_every_token(architecture: str, tmp_path: Path) -> None:
+    network = checkpoint(architecture)
+    ids = np.array([[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]])
+    found = []
+    for masked in (True, False):
+        write(replace(FP32, masked=masked), network, tmp_path)
+        engine = OnnxEngine.load(tmp_path, Settings())
+        assert engine.masked is masked
+        found.append(engine.run(ids, np.ones_like(ids)))
+    assert found[0] == pytest.approx(found[1], abs=1e-5)
 
-    def size(model: onnx.ModelProto) -> int:
-        return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
 
-    assert size(model) < 0.5 * size(float_model)
+def test_the_int8_graph_stays_close(weights: Weights, tmp_path: Path) -> None:
+    found, wanted = run(weights, INT8, tmp_path, [[3, 1, 4, 1, 5]], [[1] * 5])[0], reference(weights, [3, 1, 4, 1, 5])
+    assert 0 < np.abs(found - wanted).max() < 0.15 * wanted.std()
 
 
-def test_weights_of_zero_quantise_to_zero(weights: Weights) -> None:
+def test_weights_of_zero_quantise_to_zero(weights: Weights, tmp_path: Path) -> None:
     """A scale of zero would make every logit NaN."""
     empty = {name: np.zeros_like(value) for name, value in weights.items() if "dense" in name or "self" in name}
-    model = build({**weights, **empty}, heads=HEADS, epsilon=EPSILON, linear=int8_linear, embedding=int8_embedding)
-    assert np.isfinite(run(model, [[3, 1]], [[1, 1]])).all()
+    assert np.isfinite(run({**weights, **empty}, INT8, tmp_path, [[3, 1]], [[1, 1]])).all()

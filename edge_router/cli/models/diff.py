@@ -1,0 +1,100 @@
+"""`edge-router models diff`: what tells two versions apart."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Column, Table
+
+from edge_router.cli.options import JsonOption, RepositoryOption, open_repository
+from edge_router.contract import (
+    DECISION_FILE,
+    OUTPUT,
+    POLICIES,
+    TASK_ROUTER,
+    ensemble,
+    postprocessing,
+    preprocessing,
+)
+from edge_router.controller.classifier import prompt
+from edge_router.conversion.prompts import read
+from edge_router.errors import NotFoundError
+from edge_router.pipeline import Pipeline
+from edge_router.repository import Repository, pins
+from edge_router.repository.report import Report, sha256
+from edge_router.stages.decide import Rules
+
+
+def diff(
+    one: Annotated[int, typer.Argument(help="A version.", min=1)],
+    other: Annotated[int, typer.Argument(help="Another one.", min=1)],
+    prompts: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines with prompt: count the decisions that differ.", show_default=False),
+    ] = None,
+    json: JsonOption = False,
+    repository: RepositoryOption = None,
+) -> None:
+    """Show what differs between two versions: tokenizer, heads, labels, format, size and, on prompts, decisions."""
+    opened = open_repository(repository, None)
+    before, after = (_facts(opened, version) for version in (one, other))
+    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
+    rows = {name: [before.get(name, ""), after.get(name, "")] for name in names}
+    counts = _decisions(opened, one, other, read(prompts)) if prompts else {}
+    if json:
+        typer.echo(orjson.dumps({"differs": rows, "decisions": counts}, option=orjson.OPT_INDENT_2).decode())
+        return
+    table = Table("", Column(str(one), overflow="fold"), Column(str(other), overflow="fold"), box=None, pad_edge=False)
+    for name, pair in rows.items():
+        table.add_row(name, *pair)
+    Console().print(table if rows else f"versions {one} and {other} are made of the same")
+    for policy, count in counts.items():
+        typer.echo(f"{policy}: {count['differ']} of {count['prompts']} prompts are decided differently")
+
+
+def _facts(repository: Repository, version: int) -> dict[str, str]:
+    """What a version is made of, in words. Raises NotFoundError when there is none of that number."""
+    if version not in (found := pins.versions(repository)):
+        raise NotFoundError(f"{repository.path}: no version {version}; it has {', '.join(map(str, found))}")
+    text, network = (repository.version_folder(model, version) for model in (preprocessing(TASK_ROUTER), TASK_ROUTER))
+    facts = {f"text: {file.name}": sha256(file)[:12] for file in sorted(text.glob("*")) if file.suffix != ".py"}
+    report = Report.read(repository.path, version)
+    facts["format"] = report.format if report else "unknown"
+    facts |= {
+        f"network: {file.name}, MB": f"{file.stat().st_size / 1e6:.1f}" for file in sorted(network.glob("model.*"))
+    }
+    for policy in POLICIES:
+        if pins.has(repository, policy, version):
+            file = repository.version_folder(postprocessing(policy), version) / DECISION_FILE
+            rules = Rules.read(file)
+            facts[f"{policy}: {file.name}"] = sha256(file)[:12]
+            facts[f"{policy}: heads"] = ", ".join(f"{head.name} {head.size}" for head in rules.heads)
+            facts[f"{policy}: labels"] = ", ".join(rules.labels)
+    return facts
+
+
+def _decisions(repository: Repository, one: int, other: int, prompts: Sequence[str]) -> dict[str, Mapping[str, int]]:
+    """For each policy that both versions decide for, on how many prompts they differ."""
+    shared = [policy for policy in POLICIES if all(pins.has(repository, policy, each) for each in (one, other))]
+    before, after = (_labels(repository, version, shared, prompts) for version in (one, other))
+    return {
+        policy: {"differ": sum(map(str.__ne__, before[policy], after[policy])), "prompts": len(prompts)}
+        for policy in shared
+    }
+
+
+def _labels(
+    repository: Repository, version: int, policies: Sequence[str], prompts: Sequence[str]
+) -> dict[str, list[str]]:
+    wanted = {**pins.read(repository), **dict.fromkeys(policies, version)}
+    pipeline = Pipeline.load(pins.moved(repository, wanted), [*map(ensemble, policies)])
+    found: dict[str, list[str]] = {policy: [] for policy in policies}
+    for text in track(prompts, f"version {version}", transient=True, console=Console(stderr=True)):
+        for policy in policies:
+            best = int(pipeline.infer(ensemble(policy), prompt(text))[OUTPUT].argmax())
+            found[policy].append(pipeline.labels(ensemble(policy))[best])
+    return found

@@ -1,0 +1,106 @@
+"""The maps of a checkpoint's config.json as decision rules, one `decision.json` a policy."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.conversion.encoder import Config
+from edge_router.conversion.errors import CheckpointError
+from edge_router.stages.decide import Head, Rules
+
+LABELS: Mapping[str, Sequence[str]] = {
+    TASK_ROUTER: (
+        "Brainstorming", "Chatbot", "Classification", "Closed QA", "Code Generation", "Extraction",
+        "Open QA", "Other", "Rewrite", "Summarization", "Text Generation", "Unknown",
+    ),
+    COMPLEXITY_ROUTER: (
+        "Creativity", "Reasoning", "Contextual-Knowledge", "Few-Shot", "Domain-Knowledge", "No-Label-Reason",
+        "Constraint",
+    ),
+}  # fmt: skip
+"""Of NVIDIA's prompt-task-and-complexity-classifier, in its order: what clients of the old contract index by."""
+
+TASK_HEAD = "task_type"
+COMPLEXITY_HEADS = (
+    "creativity_scope", "reasoning", "contextual_knowledge", "number_of_few_shots", "domain_knowledge",
+    "no_label_reason", "constraint_ct",
+)  # fmt: skip
+"""In the order of the labels."""
+SCORE = (0.35, 0.25, 0.05, 0.05, 0.15, 0.0, 0.15)
+"""What each complexity adds to the score, as the checkpoint's model card says."""
+FLOORS = {"number_of_few_shots": 0.05}
+"""A worth below this counts as nothing."""
+
+
+def heads(config: Config) -> list[Head]:
+    """As `target_sizes` lists them: the order of the logits. Raises CheckpointError."""
+    sizes = _mapping(config, "target_sizes")
+    if not sizes:
+        raise CheckpointError("config.json: target_sizes is missing; it names the heads that decide and their sizes")
+    for name, size in sizes.items():
+        if not isinstance(size, int) or size < 1:
+            raise CheckpointError(f"config.json: target_sizes.{name} is {size!r}; a size of at least 1 is needed")
+    return [Head(name=name, size=size) for name, size in sizes.items()]
+
+
+def rules(config: Config, found: Sequence[Head]) -> dict[str, dict[str, Any]]:
+    """The content of decision.json by policy, for the policies that a head decides. Raises CheckpointError."""
+    classes: dict[str, list[dict[str, Any]]] = {TASK_ROUTER: [], COMPLEXITY_ROUTER: []}
+    for head in found:
+        if head.name == TASK_HEAD:
+            classes[TASK_ROUTER] = _tasks(config, head)
+        else:
+            classes[COMPLEXITY_ROUTER].append(_complexity(config, head))
+    label_order = {label: at for labels in LABELS.values() for at, label in enumerate(labels)}
+    contents = {}
+    for policy, own in classes.items():
+        if not own:
+            continue
+        if {item["label"] for item in own} == set(LABELS[policy]):
+            own.sort(key=lambda item: label_order[item["label"]])
+        contents[policy] = {
+            "heads": [{"name": head.name, "size": head.size} for head in found],
+            "classes": own,
+            "score": "confidence" if policy == TASK_ROUTER else _score(own),
+        }
+        try:
+            Rules.of(contents[policy])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"config.json: {error}") from error
+    return contents
+
+
+def _tasks(config: Config, head: Head) -> list[dict[str, Any]]:
+    names = _mapping(config, f"{head.name}_map")
+    if set(names) != {str(index) for index in range(head.size)}:
+        raise CheckpointError(
+            f'config.json: {head.name}_map needs a label for each of "0" to "{head.size - 1}"; it has '
+            f"{', '.join(sorted(names)) or 'none'}"
+        )
+    return [{"label": names[str(index)], "head": head.name, "index": index} for index in range(head.size)]
+
+
+def _complexity(config: Config, head: Head) -> dict[str, Any]:
+    weights, divisors = _mapping(config, "weights_map"), _mapping(config, "divisor_map")
+    if head.name not in weights or head.name not in divisors:
+        raise CheckpointError(
+            f"config.json: head {head.name!r} of target_sizes is unknown: it has neither labels "
+            f"({TASK_HEAD}_map speaks of {TASK_HEAD}) nor weights_map and divisor_map"
+        )
+    if not divisors[head.name]:
+        raise CheckpointError(f"config.json: divisor_map.{head.name} is {divisors[head.name]!r}; it divides")
+    label = dict(zip(COMPLEXITY_HEADS, LABELS[COMPLEXITY_ROUTER], strict=True)).get(head.name, head.name)
+    found = {"label": label, "head": head.name, "weights": weights[head.name], "divisor": divisors[head.name]}
+    return found | ({"floor": FLOORS[head.name]} if head.name in FLOORS else {})
+
+
+def _score(classes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    shares = dict(zip(COMPLEXITY_HEADS, SCORE, strict=True))
+    return {item["label"]: shares.get(item["head"], 0.0) for item in classes}
+
+
+def _mapping(config: Config, key: str) -> Mapping[str, Any]:
+    value = config.get(key, {})
+    if not isinstance(value, Mapping):
+        raise CheckpointError(f"config.json: {key} is {value!r}; a mapping is needed")
+    return value

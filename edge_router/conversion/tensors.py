@@ -1,0 +1,95 @@
+"""The tensors of a checkpoint, read from its safetensors files when they are asked for: a checkpoint of any size is
+never held whole."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Self
+
+import ml_dtypes  # noqa: F401  teaches numpy the name bfloat16
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from edge_router.conversion.errors import CheckpointError
+from edge_router.tensors import Array
+
+WEIGHTS_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
+"""Of a checkpoint in several files: `weight_map` says which file holds which tensor."""
+PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
+FLOATS = ("F32", "F16", "BF16", "F64")
+
+
+class Tensors(Mapping[str, Array]):
+    """FP32 by name, whatever float type the files hold."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        """`files`: which file holds a tensor. Raises CheckpointError naming the file that is not what it says."""
+        self._open = {file: _opened(file) for file in dict.fromkeys(files.values())}
+        self._files = files
+        for name, file in files.items():
+            if name not in self._open[file].keys():  # noqa: SIM118  not a mapping
+                raise CheckpointError(f"{file}: holds no tensor {name}, which {INDEX_FILE} says it does")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        index = folder / INDEX_FILE
+        if index.is_file():
+            return cls(_index(index))
+        file = folder / WEIGHTS_FILE
+        if file.is_file():
+            return cls(dict.fromkeys(_opened(file).keys(), file))
+        if pickles := sorted(found.name for pattern in PICKLES for found in folder.glob(pattern)):
+            raise CheckpointError(
+                f"{folder / pickles[0]}: a pickle runs code of whoever wrote it when it is read, so it is refused; "
+                "convert it where you trust it: load it with transformers and save_pretrained(FOLDER)"
+            )
+        raise CheckpointError(f"{folder}: holds no {WEIGHTS_FILE}")
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._files:
+            raise KeyError(name)
+        file = self._files[name]
+        try:
+            tensor: Array = self._open[file].get_tensor(name)
+        except (SafetensorError, TypeError) as error:
+            raise CheckpointError(f"{file}: tensor {name} cannot be read: {error}") from error
+        return tensor.astype(np.float32)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def file(self, name: str) -> Path:
+        return self._files[name]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Without reading the tensor."""
+        return tuple(self._open[self._files[name]].get_slice(name).get_shape())
+
+    def is_float(self, name: str) -> bool:
+        return self._open[self._files[name]].get_slice(name).get_dtype() in FLOATS
+
+
+def _opened(file: Path) -> safe_open:
+    """The library checks that the header is what the file's length allows and that the tensors cover it exactly."""
+    try:
+        file.open("rb").close()  # the library calls everything it cannot read missing
+        return safe_open(str(file), framework="numpy")
+    except OSError as error:
+        raise CheckpointError(f"{file}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{file}: not a whole safetensors file: {error}; fetch it again") from error
+
+
+def _index(index: Path) -> dict[str, Path]:
+    try:
+        names: dict[str, str] = json.loads(index.read_text())["weight_map"]
+        strays = [file for file in names.values() if Path(file).name != file]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{index}: needs a weight_map of tensor names to file names: {error!r}") from error
+    if strays:
+        raise CheckpointError(f"{index}: {strays[0]!r} is no file of this folder; only plain file names are read")
+    return {name: index.parent / file for name, file in names.items()}

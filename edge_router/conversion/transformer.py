@@ -1,0 +1,57 @@
+"""What BERT and DeBERTa have in common: everything but how a token looks at the others."""
+
+import numpy as np
+from onnx import TensorProto
+
+from edge_router.conversion.encoder import PROJECTIONS, Encoder, Weights
+from edge_router.conversion.graph import MASK, MICROSOFT, Graph, Numbers
+from edge_router.tensors import Array
+
+
+def projections(encoder: Encoder, weights: Weights, name: str) -> tuple[Array, Array]:
+    """Query, key and value of the attention called `name` as one matrix and one bias: one product instead of three."""
+    names = [f"{name}.{part}" for part in PROJECTIONS[encoder.architecture]]
+    weight, bias = (np.concatenate([weights[f"{part}.{kind}"] for part in names]) for kind in ("weight", "bias"))
+    return weight, bias
+
+
+def after_attention(
+    graph: Graph, encoder: Encoder, weights: Weights, name: str, x: str, attended: str, numbers: Numbers
+) -> str:
+    """The rest of the layer called `name`. `x`: what came into the layer, FP32; `attended`: what its attention found,
+    in the graph's precision."""
+
+    def linear(part: str, value: str) -> str:
+        weight, bias = weights[f"{name}.{part}.weight"], weights[f"{name}.{part}.bias"]
+        return numbers.linear(graph, f"{name}.{part}", value, weight, bias)
+
+    def add_and_norm(value: str, residual: str, part: str) -> str:
+        # Two nodes: on a CPU, ONNX Runtime's one for both, SkipLayerNormalization, takes six times as long.
+        total = graph.node("Add", graph.widen(value), residual)
+        return norm(graph, encoder, weights, f"{name}.{part}.LayerNorm", total)
+
+    x = add_and_norm(linear("attention.output.dense", attended), x, "attention.output")
+    inner = graph.node("Gelu", linear("intermediate.dense", graph.narrow(x)), domain=MICROSOFT)
+    return add_and_norm(linear("output.dense", inner), x, "output")
+
+
+def norm(graph: Graph, encoder: Encoder, weights: Weights, name: str, x: str) -> str:
+    scale, bias = (graph.weight(f"{name}.{part}", weights[f"{name}.{part}"]) for part in ("weight", "bias"))
+    return graph.node("LayerNormalization", x, scale, bias, epsilon=encoder.epsilon)
+
+
+def logits(graph: Graph, weights: Weights, hidden: str) -> None:
+    """The heads over the mean of the tokens: FP32 [rows, tokens, width] -> `logits`."""
+    mean = _mean_of_marked(graph, hidden) if graph.masked else graph.node("ReduceMean", hidden, axes=[1], keepdims=0)
+    # The heads are a thousandth of the work and decide: they stay in float.
+    matrix, bias = graph.weight("head.weight", weights["head.weight"]), graph.weight("head.bias", weights["head.bias"])
+    graph.node("Gemm", mean, matrix, bias, transB=1, name="logits")
+    graph.output("logits", ["rows", len(weights["head.bias"])])
+
+
+def _mean_of_marked(graph: Graph, hidden: str) -> str:
+    """Over the tokens that the mask marks."""
+    one = graph.integers(1)
+    mask = graph.node("Cast", MASK, to=TensorProto.FLOAT)
+    share = graph.node("Div", mask, graph.node("ReduceSum", mask, one, keepdims=1))
+    return graph.node("Squeeze", graph.node("MatMul", graph.node("Unsqueeze", share, one), hidden), one)

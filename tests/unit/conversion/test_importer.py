@@ -1,0 +1,191 @@
+"""A tiny checkpoint in the published layout becomes the version that decides, or nothing changes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.progress import Progress
+
+from edge_router.contract import COMPLEXITY_ROUTER, INPUT, LABEL, LOGITS, OUTPUT, POLICIES, TASK_ROUTER, ensemble
+from edge_router.conversion import importer, parity
+from edge_router.conversion.checkpoint import Checkpoint
+from edge_router.conversion.eager import Eager
+from edge_router.conversion.errors import CheckpointError
+from edge_router.conversion.gate import Thresholds
+from edge_router.conversion.importer import Imported, Wish
+from edge_router.conversion.prompts import Prompts
+from edge_router.engines import Settings
+from edge_router.engines.onnx import OnnxEngine
+from edge_router.errors import ConfigError, RepositoryError, RouterError
+from edge_router.pipeline import Pipeline
+from edge_router.repository import Repository, pins
+from edge_router.repository.integrity import problems
+from edge_router.stages.decide import Decide, Rules
+from edge_router.stages.tokenize import Tokenize
+from edge_router.tensors import text_tensor
+from scripts.make_checkpoint import make
+from tests.versions import two_versions
+
+LENIENT = Thresholds(agreement=0.5, delta=0.5)
+PROMPTS = Prompts.read(None, 40)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    make(folder := tmp_path_factory.mktemp("checkpoint"))
+    return Checkpoint.read(folder)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return two_versions(tmp_path)
+
+
+def run(checkpoint: Checkpoint, repository: Path, policies: Sequence[str] = POLICIES, **wish: Any) -> Imported:
+    wished = Wish(policies=policies, **{"thresholds": LENIENT, **wish})
+    layers = sorted((repository.parent / "overrides").iterdir())
+    with Progress(disable=True) as progress:
+        return importer.run(checkpoint, {"name": "tiny"}, PROMPTS, Repository(repository), layers, wished, progress)
+
+
+def state(repository: Path) -> dict[Path, bytes]:
+    """Every file, and folders by name."""
+    found = sorted(repository.parent.rglob("*"))
+    return {path: path.read_bytes() if path.is_file() and "model.onnx" not in path.name else b"" for path in found}
+
+
+def eager_labels(checkpoint: Checkpoint, tokenize: Tokenize, policy: str) -> list[bytes]:
+    eager, decide = Eager(checkpoint), Decide(Rules.of(checkpoint.rules[policy]))
+    labels = []
+    for prompt in PROMPTS.gate:
+        ids = torch.tensor([tokenize.ids(prompt)])
+        [answer] = decide.run([{LOGITS: eager(ids, torch.ones_like(ids)).numpy()}])
+        assert not isinstance(answer, RouterError)
+        labels.append(answer[LABEL][0, 0])
+    return labels
+
+
+@pytest.mark.parametrize("thresholds", [Thresholds(agreement=1.0, delta=1e-6), Thresholds()])
+def test_the_new_version_decides_as_the_checkpoint_does(
+    checkpoint: Checkpoint, repository: Path, thresholds: Thresholds
+) -> None:
+    made = run(checkpoint, repository, thresholds=thresholds)
+    assert made.version == 3
+    opened = Repository(repository)
+    assert pins.read(opened) == dict.fromkeys(POLICIES, 3)
+    tokenize = Tokenize.load(repository / "preprocessing_task_router" / "3", {})
+    pipeline = Pipeline.load(opened, [*map(ensemble, POLICIES)])
+    for policy in POLICIES:
+        labels = pipeline.labels(ensemble(policy))
+        found = [
+            labels[
+                int(pipeline.infer(ensemble(policy), {INPUT: text_tensor([prompt.encode()])})[OUTPUT].argmax())
+            ].encode()
+            for prompt in PROMPTS.gate
+        ]
+        equal = np.mean(
+            [one == other for one, other in zip(found, eager_labels(checkpoint, tokenize, policy), strict=True)]
+        )
+        assert equal >= thresholds.agreement - 0.03  # the gate looks at heads, a complexity at all of them
+
+
+def test_it_is_whole_and_says_what_it_is(checkpoint: Checkpoint, repository: Path) -> None:
+    made = run(checkpoint, repository, also=["fp16"])
+    assert problems(Repository(repository), []) == []
+    assert set(made.files) == set(made.report.files)
+    assert made.report.format == made.report.figures[-1]["format"]
+    assert made.report.source["name"] == "tiny"
+    assert set(made.report.source) == {"name", "model.safetensors"}
+    assert "task_router/3/model.fp16.onnx" in made.files
+    [head, *_] = made.report.figures[-1]["agreement"]
+    assert head == "task_type"
+    assert (repository / "task_router/3/model.py").read_text() == (repository / "task_router/1/model.py").read_text()
+
+
+def test_one_policy_alone_leaves_the_other_where_it_is(checkpoint: Checkpoint, repository: Path) -> None:
+    run(checkpoint, repository, [COMPLEXITY_ROUTER])
+    assert pins.read(Repository(repository)) == {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 3}
+    assert not (repository / "postprocessing_task_router" / "3").exists()
+    assert problems(Repository(repository), []) == []
+
+
+def test_a_plain_graph_is_the_exported_one(checkpoint: Checkpoint, repository: Path) -> None:
+    made = run(checkpoint, repository, plain=True)
+    assert made.report.format == "plain fp32"
+    ids = np.array([[1, 9, 2]])
+    engine = OnnxEngine.load(repository / TASK_ROUTER / "3", Settings())
+    wanted = Eager(checkpoint)(torch.from_numpy(ids), torch.ones((1, 3), dtype=torch.int64)).numpy()
+    assert np.allclose(engine.run(ids, np.ones_like(ids)), wanted, atol=1e-5)
+
+
+def test_a_dry_run_makes_everything_and_changes_nothing(checkpoint: Checkpoint, repository: Path) -> None:
+    before = state(repository)
+    made = run(checkpoint, repository, dry_run=True)
+    assert "task_router/3/model.onnx" in made.files
+    assert str(repository / TASK_ROUTER / "config.pbtxt") in made.moved
+    assert state(repository) == before
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "seen"),
+    [
+        ("formats.write", OSError(28, "No space left on device", "model.onnx.data"), RepositoryError),
+        ("gate.choose", KeyboardInterrupt(), KeyboardInterrupt),
+        ("trial", RepositoryError("cannot be served"), RepositoryError),
+        ("pins.move", KeyboardInterrupt(), KeyboardInterrupt),
+        ("pins.move", RepositoryError("read-only"), RepositoryError),
+    ],
+)
+def test_whatever_ends_it_the_present_version_stays(
+    checkpoint: Checkpoint,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: BaseException,
+    seen: type[BaseException],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(f"edge_router.conversion.importer.{where}", fail)
+    before = state(repository)
+    with pytest.raises(seen):
+        run(checkpoint, repository)
+    assert state(repository) == before
+
+
+def test_a_network_that_is_not_the_checkpoints_is_refused(
+    checkpoint: Checkpoint, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parity, "TOLERANCE", 0.0)
+    before = state(repository)
+    with pytest.raises(CheckpointError, match="differs from torch"):
+        run(checkpoint, repository)
+    assert state(repository) == before
+
+
+def test_a_version_that_is_there_is_not_overwritten(checkpoint: Checkpoint, repository: Path) -> None:
+    with pytest.raises(ConfigError, match="version 2 is there already"):
+        run(checkpoint, repository, version=2)
+
+
+def test_a_policy_that_no_head_decides_is_refused(checkpoint: Checkpoint, repository: Path) -> None:
+    one = Checkpoint(**{**vars(checkpoint), "rules": {TASK_ROUTER: checkpoint.rules[TASK_ROUTER]}})
+    with pytest.raises(CheckpointError, match="none of its heads decides for complexity_router"):
+        run(one, repository)
+
+
+def test_prompts_for_the_gate_are_never_those_of_calibration(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.jsonl"
+    file.write_text("".join(f'{{"prompt": "number {number}"}}\n' for number in range(300)))
+    found = Prompts.read(file, 40)
+    assert len(found.gate) == 40
+    assert not set(found.gate) & set(found.calibration)
+    with pytest.raises(ConfigError, match=r"300 prompts; 1256 are needed .*--prompts"):
+        Prompts.read(file, 1000)
+    file.write_text('{"prompt": "x"}\n{"text": "x"}\n')
+    with pytest.raises(ConfigError, match="line 2"):
+        Prompts.read(file, 1)

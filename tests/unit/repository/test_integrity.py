@@ -1,0 +1,80 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge_router.contract import DECISION_FILE, POLICIES, TASK_ROUTER, postprocessing, preprocessing
+from edge_router.errors import RepositoryError
+from edge_router.repository import Repository, pins
+from edge_router.repository.integrity import problems
+from edge_router.repository.report import Report, checksums
+from tests.versions import two_versions
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return two_versions(tmp_path)
+
+
+def found(repository: Path) -> list[str]:
+    return problems(Repository(repository), sorted((repository.parent / "overrides").iterdir()))
+
+
+def test_a_repository_as_it_should_be_has_none(repository: Path) -> None:
+    assert found(repository) == []
+
+
+@pytest.mark.parametrize("model", [TASK_ROUTER, postprocessing(TASK_ROUTER), "complexity_router"])
+def test_a_mixed_state_is_named_with_the_command_that_mends_it(repository: Path, model: str) -> None:
+    moved = repository.parent / "moved"
+    shutil.copytree(repository, moved, symlinks=True)
+    pins.move(Repository(moved), [], dict.fromkeys(POLICIES, 2))
+    shutil.copy(moved / model / "config.pbtxt", repository / model)
+    [sentence] = found(repository)
+    assert str(repository / model / "config.pbtxt") in sentence
+    assert "edge-router models pin VERSION mends it" in sentence
+    pins.move(Repository(repository), [], dict.fromkeys(POLICIES, 1))
+    assert found(repository) == []
+
+
+def test_a_layer_left_behind_is_named(repository: Path) -> None:
+    pins.move(Repository(repository), [], dict.fromkeys(POLICIES, 2))
+    assert any("overrides/cpu/task_router/config.pbtxt" in sentence for sentence in found(repository))
+
+
+def test_a_pinned_version_that_is_gone_is_named(repository: Path) -> None:
+    shutil.rmtree(repository / preprocessing(TASK_ROUTER) / "1")
+    assert any(f"{preprocessing(TASK_ROUTER)} has no version 1; it has 2" in sentence for sentence in found(repository))
+
+
+def test_a_version_that_is_not_whole_is_named(repository: Path) -> None:
+    (repository / TASK_ROUTER / "3").mkdir()
+    assert [sentence for sentence in found(repository) if "version 3 is not whole" in sentence]
+
+
+def test_a_file_that_changed_and_one_that_is_gone_are_named(repository: Path) -> None:
+    (repository / postprocessing(TASK_ROUTER) / "1" / DECISION_FILE).write_text("{}")
+    (repository / preprocessing(TASK_ROUTER) / "1" / "tokenizer.json").unlink()
+    changed, gone = sorted(set(found(repository)))  # the copy's versions share a network, and its report with it
+    assert f"{DECISION_FILE} is not what the version was made with" in changed
+    assert "tokenizer.json is missing" in gone
+
+
+def test_what_a_killed_import_left_behind_is_named(repository: Path) -> None:
+    (left := repository.parent / ".model_repository-import-abc").mkdir()
+    assert found(repository) == [f"{left}: an interrupted import left it behind; delete it"]
+
+
+def test_a_report_is_read_as_it_was_written_and_a_wrong_one_refused(tmp_path: Path) -> None:
+    folder = tmp_path / TASK_ROUTER / "4"
+    folder.mkdir(parents=True)
+    assert Report.read(tmp_path, 4) is None
+    (folder / "model.onnx").write_bytes(b"network")
+    report = Report(format="int8", figures=[{"format": "int8"}], files=checksums(tmp_path, 4), source={"name": "x"})
+    report.write(tmp_path, 4)
+    assert Report.read(tmp_path, 4) == report
+    assert checksums(tmp_path, 4) == report.files  # the report itself is not among them
+    (folder / "report.json").write_text(json.dumps({"format": "int8"}))
+    with pytest.raises(RepositoryError, match="not a version's report"):
+        Report.read(tmp_path, 4)
