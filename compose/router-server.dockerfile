@@ -45,8 +45,12 @@ ENTRYPOINT ["/usr/local/bin/router-server"]
 
 # Not run on a device yet, nor built without NVIDIA's registry.
 FROM ${TRITON_IMAGE} AS ngc
+ARG REQUIREMENTS=requirements/ngc.txt
+COPY ${REQUIREMENTS} /tmp/requirements.txt
 RUN --mount=type=secret,id=ca \
-    PIP_CERT=/run/secrets/ca python3 -m pip install -q --no-cache-dir --break-system-packages numpy onnxruntime tokenizers
+    PIP_CERT=/run/secrets/ca python3 -m pip install -q --no-cache-dir --break-system-packages --no-deps --require-hashes -r /tmp/requirements.txt
+# The health check asks for it by this name.
+RUN command -v python || ln -s "$(command -v python3)" /usr/local/bin/python
 COPY edge_router /tmp/edge_router
 RUN mv /tmp/edge_router "$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/"
 WORKDIR /

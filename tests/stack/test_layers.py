@@ -1,51 +1,139 @@
-"""What compose makes of the files: every layer keeps what the base promises."""
+"""What compose makes of the files: every layer, and every two of them, keep what the base promises."""
 
+import functools
+import itertools
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.stack.conftest import COMPOSE, FILES, docker_missing, unavailable
+from edge_router.controller.routes import Routes
+from tests.stack.conftest import COMPOSE, docker_missing, unavailable
 
-BASE, CPU_TEST = FILES
-PI = "docker-compose.pi.yaml"
-LAYERS = {
-    "base": [BASE],
-    "cpu-test": [BASE, CPU_TEST],
-    "pi": [BASE, PI],
-    "pi-cpu-test": [BASE, CPU_TEST, PI],
-    "tests": [BASE, CPU_TEST, "docker-compose.tests.yaml"],
+NEEDS = {
+    "cpu-test": (),
+    "tests": ("cpu-test",),
+    "arm64": (),
+    "pi": (),
+    "gpu": (),
+    "libtorch": ("gpu",),
+    "jetson": (),
+    "ollama": (),
+    "ollama-gpu": ("ollama",),
+    "retrace": (),
 }
+"""Layer -> those it stands on."""
+
+DEVICES = {"pi", "gpu", "jetson"}
+"""A machine is one of these."""
+
+REQUIRED = {"CHECKPOINT": "/checkpoint"}
+"""Variables without which a layer is refused."""
+
+MOUNTED = {
+    "": {},
+    "cpu-test": {"task_router": "cpu"},
+    "gpu": {"task_router": "gpu"},
+    "libtorch": {"task_router": "libtorch", "preprocessing_task_router": "libtorch"},
+    "jetson": {"task_router": "jetson"},
+    "cpu-test jetson": {"task_router": "jetson"},
+}
+"""Layers -> model -> the folder of overrides/ that its configuration comes from."""
+
+ON_GPU = {
+    "": set(),
+    "cpu-test": set(),
+    "pi": set(),
+    "arm64": set(),
+    "ollama": set(),
+    "gpu": {"router-server"},
+    "libtorch": {"router-server"},
+    "jetson": {"router-server"},
+    "gpu ollama": {"router-server"},
+    "pi ollama-gpu": {"ollama"},
+    "jetson ollama-gpu": {"router-server", "ollama"},
+}
+"""Layers -> the services that get the GPU."""
+
+IMAGES = {
+    "": ("edge-router-server:wheel", "wheel", None),
+    "gpu": ("edge-router-server:ngc", "ngc", "nvcr.io/nvidia/tritonserver:26.07-py3"),
+    "jetson": ("edge-router-server:jetson", "ngc", "nvcr.io/nvidia/tritonserver:26.02-py3-igpu"),
+}
+"""Layer -> image, build target, and what that starts from."""
 
 
-@pytest.fixture(params=list(LAYERS.values()), ids=list(LAYERS))
-def layered(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return rendered(*request.param)
+def with_needs(*layers: str) -> list[str]:
+    """In the order of the table, which is that of the command line."""
+    wanted = {*layers, *(need for layer in layers for need in NEEDS[layer])}
+    return [layer for layer in NEEDS if layer in wanted]
 
 
-def rendered(*files: str) -> dict[str, Any]:
+def sets() -> list[list[str]]:
+    """No layer, each alone, and every two that make sense together."""
+    pairs = [with_needs(*layers) for size in (0, 1, 2) for layers in itertools.combinations(NEEDS, size)]
+    return [list(each) for each in dict.fromkeys(tuple(pair) for pair in pairs if len(DEVICES & set(pair)) < 2)]
+
+
+def rendered(layers: str, **variables: str) -> dict[str, Any]:
+    """The composition of the base and these layers, named with spaces between."""
     if reason := docker_missing():
         unavailable(reason)
+    return _rendered(tuple(with_needs(*layers.split())), tuple(variables.items()))
+
+
+@functools.cache
+def _rendered(layers: tuple[str, ...], variables: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    files = ["docker-compose.yaml", *(f"docker-compose.{layer}.yaml" for layer in layers)]
     named = [option for file in files for option in ("-f", file)]
-    command = ["docker", "compose", *named, "config", "--format", "json"]
-    done = subprocess.run(command, cwd=COMPOSE, capture_output=True, text=True, check=True)
+    command = ["docker", "compose", "--profile", "*", *named, "config", "--format", "json"]
+    environment = os.environ | REQUIRED | dict(variables)
+    done = subprocess.run(command, cwd=COMPOSE, capture_output=True, text=True, check=True, env=environment)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
+@pytest.fixture(params=sets(), ids=lambda layers: "-".join(["base", *layers]))
+def layered(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return rendered(" ".join(request.param))
+
+
+def running(composition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The services that `up` starts."""
+    return {name: service for name, service in composition["services"].items() if "profiles" not in service}
+
+
+def mounts(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {mount["target"]: mount for mount in service.get("volumes", [])}
+
+
 def test_every_service_is_hardened(layered: dict[str, Any]) -> None:
-    for name, service in layered["services"].items():
-        assert service["user"] == "1000:1000", name
-        assert service["read_only"], name
-        assert service["cap_drop"] == ["ALL"], name
-        assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert int(service["mem_limit"]) > 0, name
-        assert int(service["pids_limit"]) > 0, name
-        assert service["logging"]["options"]["max-size"], name
+    for name, service in running(layered).items():
+        _check_confined(name, service)
         assert service["restart"] == "unless-stopped", name
         assert service["healthcheck"]["test"], name
+
+
+@pytest.mark.parametrize(("layer", "service"), [("ollama", "ollama-pull"), ("retrace", "retrace")])
+def test_a_tool_is_hardened_and_runs_when_asked(layer: str, service: str) -> None:
+    tool = rendered(layer)["services"][service]
+    _check_confined(service, tool)
+    assert tool["profiles"]
+    assert "restart" not in tool
+
+
+def _check_confined(name: str, service: dict[str, Any]) -> None:
+    assert service["user"] == "1000:1000", name
+    assert service["read_only"], name
+    assert service["cap_drop"] == ["ALL"], name
+    assert service["security_opt"] == ["no-new-privileges:true"], name
+    assert "privileged" not in service, name
+    assert int(service["mem_limit"]) > 0, name
+    assert int(service["pids_limit"]) > 0, name
+    assert service["logging"]["options"]["max-size"], name
 
 
 def test_ports_are_published_on_loopback_alone(layered: dict[str, Any]) -> None:
@@ -54,35 +142,97 @@ def test_ports_are_published_on_loopback_alone(layered: dict[str, Any]) -> None:
 
 
 def test_every_mounted_file_exists_and_is_read_only(layered: dict[str, Any]) -> None:
-    mounts = [mount for service in layered["services"].values() for mount in service.get("volumes", [])]
-    assert mounts
-    for mount in mounts:
+    found = [mount for service in running(layered).values() for mount in mounts(service).values()]
+    files = [mount for mount in found if mount["type"] == "bind"]
+    assert files
+    for mount in files:
         assert Path(mount["source"]).exists(), mount
         assert mount["read_only"], mount
+    assert {mount["source"] for mount in found if mount["type"] != "bind"} <= {"ollama"}
 
 
 def test_without_a_layer_nobody_outside_reaches_triton() -> None:
-    base = rendered(BASE)
+    base = rendered("")
     assert base["networks"]["inference"]["internal"]
     assert list(base["services"]["router-server"]["networks"]) == ["inference"]
     assert "ports" not in base["services"]["router-server"]
 
 
-def test_the_cpu_layer_replaces_one_configuration() -> None:
-    def targets(*files: str) -> set[str]:
-        return {mount["target"] for mount in rendered(*files)["services"]["router-server"]["volumes"]}
+@pytest.mark.parametrize("layers", MOUNTED, ids=lambda layers: layers or "base")
+def test_a_layer_replaces_configurations_by_its_own(layers: str) -> None:
+    server = rendered(layers)["services"]["router-server"]
+    found = {
+        Path(target).parent.name: Path(mount["source"])
+        for target, mount in mounts(server).items()
+        if target != "/models"
+    }
+    assert {model: file.parts[-3] for model, file in found.items()} == MOUNTED[layers]
+    assert all(file.parts[-2:] == (model, "config.pbtxt") for model, file in found.items())
 
-    assert targets(BASE, CPU_TEST) - targets(BASE) == {"/models/task_router/config.pbtxt"}
+
+@pytest.mark.parametrize("layers", ON_GPU, ids=lambda layers: layers or "base")
+def test_the_gpu_goes_to_whom_a_layer_gives_it(layers: str) -> None:
+    assert {name for name, service in rendered(layers)["services"].items() if _gets_gpu(service)} == ON_GPU[layers]
+
+
+def _gets_gpu(service: dict[str, Any]) -> bool:
+    reserved = service.get("deploy", {}).get("resources", {}).get("reservations", {}).get("devices", [])
+    assert not {"gpus", "devices"} & set(service), "another way to a GPU than those that the layers take"
+    return service.get("runtime") == "nvidia" or any("gpu" in device["capabilities"] for device in reserved)
+
+
+@pytest.mark.parametrize("layer", IMAGES, ids=lambda layer: layer or "base")
+def test_a_device_has_its_image(layer: str) -> None:
+    server = rendered(layer)["services"]["router-server"]
+    starts_from = server["build"].get("args", {}).get("TRITON_IMAGE")
+    assert (server["image"], server["build"]["target"], starts_from) == IMAGES[layer]
+
+
+def test_a_jetsons_image_and_network_are_variables() -> None:
+    image = "nvcr.io/nvidia/tritonserver:26.07-py3"
+    server = rendered("jetson", TRITON_IMAGE=image, JETSON_LAYER="jetson-gpu")["services"]["router-server"]
+    assert server["build"]["args"]["TRITON_IMAGE"] == image
+    override = Path(mounts(server)["/models/task_router/config.pbtxt"]["source"])
+    assert override.exists()
+    assert override.parts[-3] == "jetson-gpu"
+
+
+def test_a_jetsons_memory_is_not_set_aside_for_copies() -> None:
+    """CPU and GPU share it; Triton would take 256 MiB for pinned memory."""
+    options = dict(
+        option.removeprefix("--").split("=") for option in rendered("jetson")["services"]["router-server"]["command"]
+    )
+    assert int(options["pinned-memory-pool-byte-size"]) <= 16 * 2**20
+    assert options["allow-gpu-metrics"] == "false"
 
 
 def test_the_pi_layer_swaps_triton_for_the_light_server() -> None:
-    server = rendered(BASE, PI)["services"]["router-server"]
+    server = rendered("pi")["services"]["router-server"]
     assert (server["image"], server["build"]["dockerfile"]) == (
         "edge-router-light-server:local",
         "compose/light-server.dockerfile",
     )
     assert "target" not in server["build"]
     assert "shm_size" not in server
-    mounts = {mount["target"] for mount in server["volumes"]}
-    assert mounts == {"/models", server["environment"]["EDGE_ROUTER_OVERRIDES"]}
+    assert set(mounts(server)) == {"/models", server["environment"]["EDGE_ROUTER_OVERRIDES"]}
     assert int(server["environment"]["EDGE_ROUTER_MEMORY_MB"]) * 2**20 <= int(server["mem_limit"])
+
+
+def test_ollama_has_no_way_out_and_its_puller_has() -> None:
+    found = rendered("ollama")
+    assert list(found["services"]["ollama"]["networks"]) == ["inference"]
+    assert list(found["services"]["ollama-pull"]["networks"]) == ["edge"]
+    assert mounts(found["services"]["ollama"]).keys() == mounts(found["services"]["ollama-pull"]).keys() == {"/models"}
+
+
+def test_ollamas_routes_are_the_bases_to_another_address() -> None:
+    def routes(layers: str) -> Routes:
+        [file] = mounts(rendered(layers)["services"]["router-controller"]).values()
+        return Routes.read(Path(file["source"]))
+
+    base, ours = routes(""), routes("ollama")
+    assert ours.policies == base.policies
+    assert {name: upstream.model for name, upstream in ours.upstreams.items()} == {
+        name: upstream.model for name, upstream in base.upstreams.items()
+    }
+    assert {upstream.url.host for upstream in ours.upstreams.values()} == {"ollama"}

@@ -15,7 +15,7 @@ WIDTH = 19
 
 LOGITS = 'input { name: "logits" data_type: TYPE_FP32 dims: [ -1 ] }'
 OUTPUTS = (
-    'output { name: "OUTPUT" data_type: TYPE_FP32 dims: [ -1 ] label_filename: "labels.txt" }'
+    'output { name: "OUTPUT" data_type: TYPE_FP32 dims: [ -1 ] label_filename: "1/labels.txt" }'
     'output { name: "LABEL" data_type: TYPE_STRING dims: [ 1 ] }'
     'output { name: "PROBABILITIES" data_type: TYPE_FP32 dims: [ -1 ] }'
     'output { name: "SCORE" data_type: TYPE_FP32 dims: [ 1 ] }'
