@@ -1,66 +1,27 @@
 """Real Triton as the oracle: the light server answers the same way, or differs for a listed reason."""
 
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import docker
 import grpc
 import pytest
 import requests
 
 from tests.light import light_server
-from tests.stack.conftest import COMPOSE, docker_missing, unavailable
 from tests.stack.differential import calls, differences, exchange, grpc_cases, http_cases, repository
-
-IMAGE = "edge-router-server:wheel"
-LINES = 20
-INSIDE = (8000, 8001, 8002)
-
-
-@dataclass(frozen=True)
-class Server:
-    """The three addresses of a server."""
-
-    http: str
-    grpc: str
-    metrics: str
+from tests.stack.triton import Server, triton_server
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("differential")
-    for each in (folder, *folder.parents[:2]):
-        each.chmod(0o755)  # the container reads it as another user
-    return repository.make(folder / "models")
+    return repository.make(tmp_path_factory.mktemp("differential") / "models")
 
 
 @pytest.fixture(scope="module")
 def triton(models: Path) -> Iterator[Server]:
-    if reason := docker_missing():
-        unavailable(reason)
-    image = ["docker", "compose", "-f", "docker-compose.yaml", "build", "--quiet", "router-server"]
-    subprocess.run(image, cwd=COMPOSE, check=True)
-    client: Any = docker.from_env()
-    container = client.containers.run(
-        IMAGE,
-        volumes={str(models): {"bind": "/models", "mode": "ro"}},
-        ports=dict.fromkeys(INSIDE, ("127.0.0.1", None)),
-        shm_size="256m",
-        detach=True,
-    )
-    try:
-        container.reload()
-        found = [container.ports[f"{port}/tcp"][0]["HostPort"] for port in INSIDE]
-        server = Server(*(f"127.0.0.1:{port}" for port in found))
-        until_ready(server, lambda: container.logs(tail=LINES))
+    with triton_server(models, last="nested") as server:
         yield server
-    finally:
-        container.remove(force=True)
-        client.close()
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +30,6 @@ def light(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     with light_server(log, "--repository", str(models)) as started:
         yield Server(started.http, started.grpc, started.metrics)
     assert http_cases.PROMPT not in log.read_text()
-
-
-def until_ready(server: Server, log: Callable[[], bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if requests.get(f"http://{server.http}/v2/models/nested/ready", timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        assert time.monotonic() < deadline, log()
-        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("case", http_cases.CASES)
