@@ -1,5 +1,6 @@
 """Writes a checkpoint in every form that is measured."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from edge_router.conversion.graph import IR_VERSION, OPSETS
 
 CALIBRATION = 64
 """Prompts."""
+
+logging.disable()  # onnxruntime's quantiser recommends what would make another network of it
 
 
 def write_plain_int8(checkpoint: Checkpoint, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from rich.table import Table
 
-from benchmarks.classifier.variants import BLUEPRINT, FLOOR, LENGTHS, REFERENCE, SERVED, SHORT, VARIANTS
+from benchmarks.classifier.variants import BATCH, BLUEPRINT, FLOOR, LENGTHS, REFERENCE, SERVED, SHORT, VARIANTS
 
 Figures: TypeAlias = Mapping[str, Mapping[str, Any]]
 """By variant: the fields of `Measured`, as JSON has them."""
@@ -34,14 +34,24 @@ def summary(found: Figures) -> str:
 def rows(found: Figures) -> Iterator[list[str]]:
     for name, each in found.items():
         times = [f"{each['p50_ms'][str(tokens)]:.1f}" for tokens in LENGTHS]
-        sizes = [f"{each[key]:.0f}" for key in ("loaded_mb", "short_mb", "end_mb", "disk_mb", "per_second")]
+        sizes = [
+            f"{each[key]:.0f}"
+            for key in ("loaded_mb", "short_mb", "end_mb", "disk_mb", "per_second", "per_second_batched")
+        ]
         faster = f"{ratios(found, name)[str(SHORT)]:.1f}"
         yield [VARIANTS[name].title, *times, faster, f"{each['load_s']:.2f}", *sizes]
 
 
 HEADER = [
     *("", *map(str, LENGTHS), f"times faster at {SHORT}", "load s"),
-    *("MB loaded", "MB after short prompts", "MB at the end", "MB on disk", f"prompts/s at {SHORT}"),
+    *(
+        "MB loaded",
+        "MB after short prompts",
+        "MB at the end",
+        "MB on disk",
+        f"prompts/s at {SHORT}",
+        f"in runs of {BATCH}",
+    ),
 ]
 
 

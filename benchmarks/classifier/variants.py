@@ -23,13 +23,15 @@ LENGTHS = (16, 32, 64, 128, 512)
 PADDED = 512
 SHORT = 32
 """Tokens of the prompts that memory and throughput are told for: most prompts are not longer."""
+BATCH, BATCH_CALLS = 8, 3
+"""Rows of a run where throughput is told for rows together."""
 SECONDS, LEAST_CALLS, MOST_CALLS = 2.0, 7, 200
 """Of a length: as many calls as fit, within bounds."""
 FIRST_WORD = 4
 """Below are the special tokens."""
 
 Call: TypeAlias = Callable[[Array], object]
-"""ids INT64 [1, tokens] -> logits, of every policy."""
+"""ids INT64 [rows, tokens] -> logits, of every policy."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Measured:
     """and after all lengths."""
     disk_mb: float
     per_second: float
-    """Prompts of 32 tokens, one after the other."""
+    """Prompts of 32 tokens, one after the other,"""
+    per_second_batched: float
+    """and eight in a run."""
 
 
 def unpadded(run: Callable[[Array, Array], object]) -> Call:
@@ -62,8 +66,8 @@ def unpadded(run: Callable[[Array, Array], object]) -> Call:
 def padded(run: Callable[[Array, Array], object]) -> Call:
     def call(ids: Array) -> object:
         tokens = ids.shape[1]
-        mask = (np.arange(PADDED) < tokens).astype(np.int64)[np.newaxis]
-        return run(np.pad(ids, ((0, 0), (0, PADDED - tokens))), mask)
+        padding = ((0, 0), (0, PADDED - tokens))
+        return run(np.pad(ids, padding), np.pad(np.ones_like(ids), padding))
 
     return call
 
@@ -92,7 +96,7 @@ def products_alone(folder: Path) -> Call:
     chance = np.random.default_rng(0)
 
     def call(ids: Array) -> object:
-        given = inputs.setdefault(ids.shape[1], _levels(session, chance, ids.shape[1]))
+        given = inputs.setdefault(ids.size, _levels(session, chance, ids.size))
         return session.run(None, given)
 
     inputs: dict[int, dict[str, Array]] = {}
@@ -132,15 +136,18 @@ def measure(folder: Path, variant: Variant, words: int) -> Measured:
         if tokens == SHORT:
             gc.collect()
             short = memory()
+    end = memory()
+    batch = timed(lambda: call(chance.integers(FIRST_WORD, words, (BATCH, SHORT), dtype=np.int64)), BATCH_CALLS)
     disk = sum(file.stat().st_size for file in (folder / variant.folder).iterdir())
     return Measured(
         {tokens: round(float(np.median(found)) * 1000, 2) for tokens, found in times.items()},
         round(load, 2),
         round(loaded),
         round(short),
-        round(memory()),
+        round(end),
         round(disk / 1e6),
-        round(1 / float(np.mean(times[SHORT]))),
+        round(1 / float(np.median(times[SHORT]))),
+        round(BATCH / float(np.median(batch))),
     )
 
 
