@@ -77,7 +77,7 @@ def prepared(given: Path | None) -> Iterator[tuple[Path, int]]:
 
 
 def forget(folder: Path) -> None:
-    """Has the kernel drop its copies of the files: a process that maps a file just written is told to hold all of it."""
+    """Has the kernel drop its copies of the files: who maps a file just written is told to hold all of it."""
     for file in folder.iterdir():
         with file.open("rb") as content:
             os.fsync(content.fileno())
