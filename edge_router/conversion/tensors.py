@@ -79,7 +79,9 @@ def _opened(file: Path) -> safe_open:
         file.open("rb").close()  # the library calls everything it cannot read missing
         return safe_open(str(file), framework="numpy")
     except OSError as error:
-        raise CheckpointError(f"{file}: {error.strerror or error}") from error
+        raise CheckpointError(
+            f"{file}: cannot be read: {error.strerror or error}; fetch the checkpoint again, or let this user read it"
+        ) from error
     except SafetensorError as error:
         raise CheckpointError(f"{file}: not a whole safetensors file: {error}; fetch it again") from error
 

@@ -225,7 +225,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "an index without a map": (index({}), r"index\.json: needs a weight_map"),
     "an index that leads out": (index({"weight_map": {"a": "../b"}}), r"'\.\./b' is no file of this folder"),
     "an index that lies": (index({"weight_map": {"a": WEIGHTS}}), r"holds no tensor a"),
-    "an index to nothing": (index({"weight_map": {"a": "b.safetensors"}}), r"b\.safetensors: not a whole"),
+    "an index to nothing": (index({"weight_map": {"a": "b.safetensors"}}), r"b\.safetensors: cannot be read"),
     "another prefix": (lambda folder: save_file({"model.a": BAD_MATRIX}, folder / WEIGHTS), r"encoder is missing"),
     "another architecture": (changed(**{"backbone.encoder.rel_embeddings.weight": None}), r"architecture .* unknown"),
     "places not normed": (changed(**{"backbone.encoder.LayerNorm.weight": None}), r"architecture .* unknown"),
