@@ -37,3 +37,13 @@ def text_tensor(rows: Sequence[bytes]) -> Array:
     tensor = np.empty((len(rows), 1), dtype=np.object_)
     tensor[:, 0] = rows
     return tensor
+
+
+def padded(rows: Sequence[Sequence[int] | Array], tokens: int) -> tuple[Array, Array]:
+    """Rows of token ids as ids and mask INT64 [rows, tokens], zeros behind a row's own."""
+    ids = np.zeros((len(rows), tokens), dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for at, row in enumerate(rows):
+        ids[at, : len(row)] = row
+        mask[at, : len(row)] = 1
+    return ids, mask

@@ -3,8 +3,9 @@
 from onnx import TensorProto
 
 from edge_router.conversion.encoder import Encoder, Weights
-from edge_router.conversion.graph import IDS, MASK, MICROSOFT, Graph, Numbers
+from edge_router.conversion.graph import MICROSOFT, Graph, Numbers
 from edge_router.conversion.transformer import after_attention, norm, projections
+from edge_router.engines.onnx import IDS, MASK
 
 
 def encode(graph: Graph, encoder: Encoder, weights: Weights, numbers: Numbers) -> str:

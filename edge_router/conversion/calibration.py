@@ -12,7 +12,7 @@ from edge_router.contract import NETWORK_FILE
 from edge_router.conversion.formats import FP32, Network, write
 from edge_router.conversion.smoothing import Peaks, observed
 from edge_router.engines import Settings
-from edge_router.engines.onnx import open_session
+from edge_router.engines.onnx import IDS, MASK, open_session
 from edge_router.tensors import Array
 
 PEAK = ".peak"
@@ -29,7 +29,7 @@ def peaks(network: Network, prompts: Sequence[Array], scratch: Path, progress: P
         names = [output.name for output in session.get_outputs() if output.name.endswith(PEAK)]
         for ids in progress.track(prompts, description="calibrating"):
             row = ids[np.newaxis]
-            values = session.run(names, {"input_ids": row, "attention_mask": np.ones_like(row)})
+            values = session.run(names, {IDS: row, MASK: np.ones_like(row)})
             for name, value in zip(names, values, strict=True):
                 found[name] = np.maximum(found.get(name, 0), value)
         del session  # it maps files of the folder

@@ -12,8 +12,9 @@ import numpy as np
 from onnx import TensorProto
 
 from edge_router.conversion.encoder import Encoder, Weights
-from edge_router.conversion.graph import IDS, MASK, Graph, Numbers
+from edge_router.conversion.graph import Graph, Numbers
 from edge_router.conversion.transformer import after_attention, norm, projections
+from edge_router.engines.onnx import IDS, MASK
 from edge_router.tensors import Array
 
 MASKED = -1e9

@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.encoder import BERT, DEBERTA, Encoder
+from edge_router.engines.onnx import IDS, LOGITS, MASK
 
 Weights: TypeAlias = Mapping[str, Tensor]
 
@@ -54,9 +55,9 @@ def export_plain(checkpoint: Checkpoint, file: Path) -> None:
             Eager(checkpoint),
             (ids, torch.ones_like(ids)),
             buffer,
-            input_names=["input_ids", "attention_mask"],
-            output_names=["logits"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "rows"}},
+            input_names=[IDS, MASK],
+            output_names=[LOGITS],
+            dynamic_axes={IDS: axes, MASK: axes, LOGITS: {0: "rows"}},
             opset_version=OPSET,
             dynamo=False,
         )

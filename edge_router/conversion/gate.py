@@ -66,22 +66,22 @@ def choose(
     tried: list[Figures] = []
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         write(FP32, checkpoint, Path(scratch))
-        exact = run(FP32, Path(scratch), prompts, progress)
+        exact = run(Path(scratch), prompts, f"measuring {FP32.name}", progress)
         peak = peaks(checkpoint, calibration, Path(scratch), progress)
         for form in LADDER:
             write(form, checkpoint, folder, peak)
-            found = exact if form is FP32 else run(form, folder, prompts, progress)
+            found = exact if form is FP32 else run(folder, prompts, f"measuring {form.name}", progress)
             tried.append(compare(form, folder, checkpoint, exact, found, thresholds))
             if tried[-1].passes:
                 break
     return Choice(tried)
 
 
-def run(form: Format, folder: Path, prompts: Sequence[Array], progress: Progress) -> Array:
-    """FP32 [prompts, logits] of the network in `folder`, one prompt at a time, as it is served."""
-    engine = OnnxEngine.load(folder, Settings(network=form.file))
+def run(folder: Path, prompts: Sequence[Array], title: str, progress: Progress) -> Array:
+    """FP32 [prompts, logits] of the network in `folder`, one prompt (INT64 [tokens]) at a time, as it is served."""
+    engine = OnnxEngine.load(folder, Settings())
     rows = []
-    for ids in progress.track(prompts, description=f"measuring {form.name}"):
+    for ids in progress.track(prompts, description=title):
         row = ids[np.newaxis]
         rows.append(engine.run(row, np.ones_like(row))[0])
     return np.stack(rows)

@@ -16,9 +16,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from edge_router.engines.onnx import IDS, MASK
 from edge_router.tensors import Array
 
-IDS, MASK = "input_ids", "attention_mask"
 MICROSOFT = "com.microsoft"
 OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid(MICROSOFT, 1)]
 IR_VERSION = 8

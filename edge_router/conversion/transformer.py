@@ -4,7 +4,8 @@ import numpy as np
 from onnx import TensorProto
 
 from edge_router.conversion.encoder import PROJECTIONS, Encoder, Weights
-from edge_router.conversion.graph import MASK, MICROSOFT, Graph, Numbers
+from edge_router.conversion.graph import MICROSOFT, Graph, Numbers
+from edge_router.engines.onnx import LOGITS, MASK
 from edge_router.tensors import Array
 
 
@@ -45,8 +46,8 @@ def logits(graph: Graph, weights: Weights, hidden: str) -> None:
     mean = _mean_of_marked(graph, hidden) if graph.masked else graph.node("ReduceMean", hidden, axes=[1], keepdims=0)
     # The heads are a thousandth of the work and decide: they stay in float.
     matrix, bias = graph.weight("head.weight", weights["head.weight"]), graph.weight("head.bias", weights["head.bias"])
-    graph.node("Gemm", mean, matrix, bias, transB=1, name="logits")
-    graph.output("logits", ["rows", len(weights["head.bias"])])
+    graph.node("Gemm", mean, matrix, bias, transB=1, name=LOGITS)
+    graph.output(LOGITS, ["rows", len(weights["head.bias"])])
 
 
 def _mean_of_marked(graph: Graph, hidden: str) -> str:

@@ -10,6 +10,9 @@ from edge_router.engines.settings import CPU, TENSORRT, Settings
 from edge_router.errors import RepositoryError
 from edge_router.tensors import Array
 
+IDS, MASK, LOGITS = "input_ids", "attention_mask", "logits"
+"""What every export of this project calls what a network takes and gives."""
+
 FATAL_ONLY = 4
 """ONNX Runtime's severity. Its warnings speak of the graph, which no user can change; its errors repeat what they were
 given, and what is raised says enough."""
@@ -27,21 +30,20 @@ the network says: no link, no `..`, no absolute path leads out of it."""
 
 
 class OnnxEngine:
-    """Inputs `input_ids` and, where the network takes it, `attention_mask`; output `logits`: the names every export of
-    this project uses."""
+    """Inputs IDS and, where the network takes it, MASK; output LOGITS."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
-        self.masked = "attention_mask" in [node.name for node in session.get_inputs()]
+        self.masked = MASK in [node.name for node in session.get_inputs()]
 
     @classmethod
     def load(cls, folder: Path, settings: Settings) -> Self:
         return cls(open_session(folder / settings.network, settings))
 
     def run(self, ids: Array, mask: Array) -> Array:
-        given = {"input_ids": ids, "attention_mask": mask} if self.masked else {"input_ids": ids}
+        given = {IDS: ids, MASK: mask} if self.masked else {IDS: ids}
         try:
-            logits: Array = self._session.run(["logits"], given)[0]
+            logits: Array = self._session.run([LOGITS], given)[0]
         except Exception as error:
             raise EngineError("ONNX Runtime refused the input") from error
         return logits

@@ -22,7 +22,7 @@ from edge_router.contract import (
 from edge_router.engines import Engine, EngineError
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.stages.parameters import Parameters, count, engine_settings, length_buckets
-from edge_router.tensors import Array, Tensors
+from edge_router.tensors import Array, Tensors, padded
 
 
 class Row(NamedTuple):
@@ -93,13 +93,8 @@ class Classify:
         return next((bucket for bucket in self._buckets if bucket >= len(row)), len(row))
 
     def _logits(self, rows: list[Array]) -> list[Array | RequestError]:
-        ids = np.zeros((len(rows), self._padded_length(rows[0])), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, tokens in enumerate(rows):
-            ids[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
         try:
-            return list(self._engine.run(ids, mask))
+            return list(self._engine.run(*padded(rows, self._padded_length(rows[0]))))
         except EngineError:
             if len(rows) > 1:  # find the row at fault; its neighbours are answered
                 return [self._logits([row])[0] for row in rows]

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from edge_router.contract import ATTENTION_MASK, INPUT, INPUT_IDS, PAD_TO_TOKENS_PARAMETER, TEXT_FILE
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.stages import vocabulary
 from edge_router.stages.parameters import Parameters, count
 from edge_router.stages.vocabulary import Vocabulary
-from edge_router.tensors import Tensors
+from edge_router.tensors import Tensors, padded
 
 CHARACTERS_PER_TOKEN = 16
 """An upper estimate. Text beyond this many characters a token, counted from both ends, is never tokenised: a megabyte
@@ -69,12 +67,7 @@ class Tokenize:
             rows = [self.ids(_text(row, value)) for row, value in enumerate(request[INPUT].reshape(-1))]
         except RequestError as error:
             return error
-        tokens = max(map(len, rows), default=0)
-        ids = np.zeros((len(rows), max(tokens, self._pad_to)), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, found in enumerate(rows):
-            ids[row, : len(found)] = found
-            mask[row, : len(found)] = 1
+        ids, mask = padded(rows, max([self._pad_to, *map(len, rows)]))
         return {INPUT_IDS: ids, ATTENTION_MASK: mask}
 
 

@@ -10,9 +10,8 @@ import numpy as np
 from rich.progress import Progress
 
 from edge_router.contract import POLICIES, postprocessing
+from edge_router.conversion.gate import run
 from edge_router.conversion.rules import LABELS
-from edge_router.engines import Settings
-from edge_router.engines.onnx import OnnxEngine
 from edge_router.stages.decide import Decide
 from edge_router.stages.tokenize import Tokenize
 from edge_router.stages.vocabulary import Definition
@@ -79,12 +78,12 @@ def _finish(
     tokenize = Tokenize(Definition(version.tokenizer(recipe)), recipe.max_tokens)
     with tempfile.TemporaryDirectory() as scratch:
         export(network, Path(scratch))
-        float_logits = logits(Path(scratch), tokenize, examples, "measuring fp32", progress)
+        float_logits = _logits(Path(scratch), tokenize, examples, "measuring fp32", progress)
     export_int8(network, version.network_folder(built))
     int8 = version.network_folder(built)
-    temperatures = _temperatures(logits(int8, tokenize, calibration, "calibrating", progress), calibration)
+    temperatures = _temperatures(_logits(int8, tokenize, calibration, "calibrating", progress), calibration)
     version.write(built, recipe, LABELS, temperatures)
-    by_format = {"fp32": float_logits, "int8": logits(int8, tokenize, examples, "measuring int8", progress)}
+    by_format = {"fp32": float_logits, "int8": _logits(int8, tokenize, examples, "measuring int8", progress)}
     deciders = {policy: Decide.load(built / postprocessing(policy) / str(version.VERSION), {}) for policy in POLICIES}
     measured = {
         name: {
@@ -100,14 +99,9 @@ def _finish(
     return Result(title, len(examples), measured, equal)
 
 
-def logits(folder: Path, tokenize: Tokenize, examples: Sequence[Example], title: str, progress: Progress) -> Array:
-    """FP32 [examples, logits] of the network in `folder`, one prompt at a time, as it is served."""
-    engine = OnnxEngine.load(folder, Settings())
-    rows = []
-    for example in progress.track(examples, description=title):
-        ids = np.array([tokenize.ids(example.prompt)], dtype=np.int64)
-        rows.append(engine.run(ids, np.ones_like(ids))[0])
-    return np.stack(rows)
+def _logits(folder: Path, tokenize: Tokenize, examples: Sequence[Example], title: str, progress: Progress) -> Array:
+    """FP32 [examples, logits] of the network in `folder`."""
+    return run(folder, [np.array(tokenize.ids(each.prompt), dtype=np.int64) for each in examples], title, progress)
 
 
 def _parts() -> dict[str, slice]:

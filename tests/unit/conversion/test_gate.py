@@ -41,9 +41,9 @@ def choose(checkpoint: Checkpoint, folder: Path, thresholds: Thresholds, calibra
 def test_outliers_ruin_int8_and_smoothing_saves_it(checkpoint: Checkpoint, tmp_path: Path) -> None:
     with Progress(disable=True) as progress:
         write(FP32, checkpoint, tmp_path)
-        exact = gate.run(FP32, tmp_path, MEASURED, progress)
+        exact = gate.run(tmp_path, MEASURED, "", progress)
         write(INT8, checkpoint, tmp_path)
-        found = gate.run(INT8, tmp_path, MEASURED, progress)
+        found = gate.run(tmp_path, MEASURED, "", progress)
     plain = gate.compare(INT8, tmp_path, checkpoint, exact, found, THRESHOLDS)
     assert not plain.passes
     choice = choose(checkpoint, tmp_path, THRESHOLDS, CALIBRATION)
@@ -59,9 +59,9 @@ def test_where_nothing_smaller_passes_the_exact_network_stands(checkpoint: Check
     assert choice.tried[-1].delta == 0
     assert {file.name for file in tmp_path.iterdir()} == {NETWORK_FILE, f"{NETWORK_FILE}.data"}
     with Progress(disable=True) as progress:
-        found = gate.run(FP32, tmp_path, MEASURED[:3], progress)
+        found = gate.run(tmp_path, MEASURED[:3], "", progress)
         write(FP32, checkpoint, tmp_path)
-        assert np.array_equal(found, gate.run(FP32, tmp_path, MEASURED[:3], progress))
+        assert np.array_equal(found, gate.run(tmp_path, MEASURED[:3], "", progress))
 
 
 def test_figures_count_changed_heads_and_the_score(checkpoint: Checkpoint, tmp_path: Path) -> None:
