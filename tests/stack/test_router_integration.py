@@ -25,8 +25,8 @@ DEMANDING = (
 
 
 def infer(stack: Stack, model: str, *prompts: str) -> triton_http.InferResult:
-    client = triton_http.InferenceServerClient(stack.server_http)
-    return client.infer(model, [filled(triton_http.InferInput("INPUT", [len(prompts), 1], "BYTES"), prompts)])
+    with triton_http.InferenceServerClient(stack.server_http) as client:
+        return client.infer(model, [filled(triton_http.InferInput("INPUT", [len(prompts), 1], "BYTES"), prompts)])
 
 
 def filled(tensor: Any, prompts: tuple[str, ...]) -> Any:
@@ -36,10 +36,10 @@ def filled(tensor: Any, prompts: tuple[str, ...]) -> Any:
 
 def labels(stack: Stack, policy: str, *prompts: str) -> list[str]:
     """What the ensemble's one-hot says, by the label file the server knows."""
-    client = triton_http.InferenceServerClient(stack.server_http)
     tensor = filled(triton_http.InferInput("INPUT", [len(prompts), 1], "BYTES"), prompts)
     wanted = triton_http.InferRequestedOutput("OUTPUT", class_count=1)
-    found = client.infer(f"{policy}_ensemble", [tensor], outputs=[wanted]).as_numpy("OUTPUT")
+    with triton_http.InferenceServerClient(stack.server_http) as client:
+        found = client.infer(f"{policy}_ensemble", [tensor], outputs=[wanted]).as_numpy("OUTPUT")
     return [value.decode().split(":")[2] for value in found.reshape(-1)]
 
 
@@ -54,14 +54,15 @@ def seen_by_upstream(reply: requests.Response) -> dict[str, Any]:
 
 
 def test_nine_models_are_ready_at_their_version(stack: Stack) -> None:
-    client = triton_http.InferenceServerClient(stack.server_http)
     assert len(MODELS) == 9
-    assert [model for model in MODELS if not client.is_model_ready(model, "1")] == []
-    assert {client.get_model_metadata(model)["versions"][0] for model in MODELS} == {"1"}
+    with triton_http.InferenceServerClient(stack.server_http) as client:
+        assert [model for model in MODELS if not client.is_model_ready(model, "1")] == []
+        assert {client.get_model_metadata(model)["versions"][0] for model in MODELS} == {"1"}
 
 
 def test_the_cpu_layer_is_applied(stack: Stack) -> None:
-    config = triton_http.InferenceServerClient(stack.server_http).get_model_config(TASK_ROUTER)
+    with triton_http.InferenceServerClient(stack.server_http) as client:
+        config = client.get_model_config(TASK_ROUTER)
     assert config["parameters"]["LAYER"]["string_value"] == "cpu"
     assert [group["kind"] for group in config["instance_group"]] == ["KIND_CPU"]
 
@@ -74,9 +75,10 @@ def test_task_ensemble_over_http(stack: Stack) -> None:
 
 
 def test_task_ensemble_over_grpc_equals_http(stack: Stack) -> None:
-    client = triton_grpc.InferenceServerClient(stack.server_grpc)
     prompts = (CODE, SMALL_TALK)
-    found = client.infer("task_router_ensemble", [filled(triton_grpc.InferInput("INPUT", [2, 1], "BYTES"), prompts)])
+    tensor = filled(triton_grpc.InferInput("INPUT", [2, 1], "BYTES"), prompts)
+    with triton_grpc.InferenceServerClient(stack.server_grpc) as client:
+        found = client.infer("task_router_ensemble", [tensor])
     over_http = infer(stack, "task_router_ensemble", *prompts).as_numpy("OUTPUT")
     assert np.array_equal(found.as_numpy("OUTPUT"), over_http)
 
