@@ -13,10 +13,10 @@ from rich.table import Table
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
 from edge_router.cli.up import RoutesOption, routes_in_use
 from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ROUTER_CONTROLLER_PORT, ensemble
-from edge_router.controller.classifier import prompt
-from edge_router.controller.decision import Decision, decisions
-from edge_router.controller.policy import decided
-from edge_router.controller.routes import Routes
+from edge_router.controller.classification.classifier import prompt
+from edge_router.controller.classification.decision import Decision, decisions
+from edge_router.controller.routes.routes import Routes
+from edge_router.controller.routing.policy import decided
 
 BAR_WIDTH = 40
 SHOWN = 0.005

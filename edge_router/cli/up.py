@@ -8,10 +8,11 @@ import typer
 from edge_router.asgi.process import check_free
 from edge_router.cli.options import OverridesOption, RepositoryOption, open_pipeline
 from edge_router.contract import COMPLEXITY_ROUTER, ROUTER_CONTROLLER_PORT, TASK_ROUTER
-from edge_router.controller import demo, ollama
+from edge_router.controller import demo
 from edge_router.controller.app import app
-from edge_router.controller.local import LocalClassifier
-from edge_router.controller.routes import Routes
+from edge_router.controller.classification.local import LocalClassifier
+from edge_router.controller.routes import ollama
+from edge_router.controller.routes.routes import Routes
 from edge_router.controller.server import serve
 from edge_router.controller.settings import Limits
 from edge_router.errors import ConfigError

@@ -4,8 +4,8 @@ import sys
 
 from edge_router.asgi.process import check_free
 from edge_router.controller.app import app
-from edge_router.controller.classifier import RemoteClassifier
-from edge_router.controller.routes import Routes
+from edge_router.controller.classification.classifier import RemoteClassifier
+from edge_router.controller.routes.routes import Routes
 from edge_router.controller.server import serve
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError

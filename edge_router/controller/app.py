@@ -17,15 +17,15 @@ from starlette.routing import BaseRoute, Route
 from edge_router import __version__
 from edge_router.asgi.body import read_body
 from edge_router.contract import AUTO_MODEL, DECISION_HEADER_PREFIX
-from edge_router.controller.chat import Chat
-from edge_router.controller.classifier import Classifier
+from edge_router.controller.classification.classifier import Classifier
 from edge_router.controller.errors import error_response, http_error, router_error, unexpected_error
-from edge_router.controller.policy import Choice
-from edge_router.controller.request_id import REQUEST_ID, request_id
-from edge_router.controller.router import Router
-from edge_router.controller.routes import Routes
+from edge_router.controller.routes.routes import Routes
+from edge_router.controller.routing.policy import Choice
+from edge_router.controller.routing.router import Router
 from edge_router.controller.settings import Limits
-from edge_router.controller.upstream import Call, Relay
+from edge_router.controller.signals.request_id import REQUEST_ID, request_id
+from edge_router.controller.surfaces.chat import Chat
+from edge_router.controller.upstreams.relay import Call, Relay
 from edge_router.errors import RouterError
 
 PASSED_ON = ("accept", "traceparent", "tracestate")

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_router.controller.request_id import REQUEST_ID, request_id
+from edge_router.controller.signals.request_id import REQUEST_ID, request_id
 from edge_router.errors import RouterError
 
 log = structlog.get_logger()

@@ -15,9 +15,9 @@ from aiohttp import web
 from edge_router.asgi.process import serve_http
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.controller.app import app
-from edge_router.controller.classifier import Classifier, Labels
-from edge_router.controller.decision import Decision, Decisions
-from edge_router.controller.routes import Routes
+from edge_router.controller.classification.classifier import Classifier, Labels
+from edge_router.controller.classification.decision import Decision, Decisions
+from edge_router.controller.routes.routes import Routes
 from edge_router.controller.settings import Limits
 
 LABELS = {TASK_ROUTER: ["Chatbot", "Code", "Zoé"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}

@@ -7,7 +7,7 @@ import aiohttp
 import orjson
 import pytest
 
-from edge_router.controller.routes import Routes
+from edge_router.controller.routes.routes import Routes
 from edge_router.controller.settings import Limits
 from tests.api.conftest import PATIENT_MS, Control, GivenClassifier, Upstream
 

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from edge_router.controller.routes import Routes
+from edge_router.controller.routes.routes import Routes
 from edge_router.controller.settings import Limits
 from edge_router.errors import UnavailableError
 from tests.api.conftest import PATIENT_MS, Control, GivenClassifier

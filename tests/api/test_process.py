@@ -15,7 +15,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from edge_router.controller.routes import Routes
+from edge_router.controller.routes.routes import Routes
 from tests.api.conftest import PATIENT_MS, RouterServer, Upstream, answering, in_two, unused_port
 
 CHAT = "/v1/chat/completions"

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from edge_router.controller.routes import Routes
+from edge_router.controller.routes.routes import Routes
 from edge_router.controller.settings import Limits
 from tests.api.conftest import PATIENT_MS, Control, GivenClassifier, Handler, Upstream, unused_port
 

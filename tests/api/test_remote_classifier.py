@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.classifier import RemoteClassifier
-from edge_router.controller.routes import Routes
+from edge_router.controller.classification.classifier import RemoteClassifier
+from edge_router.controller.routes.routes import Routes
 from edge_router.controller.settings import Limits
 from edge_router.v2.client import InferenceClient
 from tests.api.conftest import PATIENT_MS, Control, RouterServer, Upstream, unused_port

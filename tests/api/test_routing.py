@@ -5,7 +5,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.routes import Routes
+from edge_router.controller.routes.routes import Routes
 from edge_router.controller.settings import Limits
 from edge_router.errors import RouterError, UnavailableError
 from tests.api.conftest import PATIENT_MS, Control, GivenClassifier, Upstream

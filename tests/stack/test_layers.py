@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_router.controller.routes import Routes
+from edge_router.controller.routes.routes import Routes
 from tests.stack.conftest import COMPOSE, docker_missing, unavailable
 
 NEEDS = {

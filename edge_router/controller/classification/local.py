@@ -4,8 +4,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
-from edge_router.controller.classifier import Labels, prompt
-from edge_router.controller.decision import Decisions, decisions
+from edge_router.controller.classification.classifier import Labels, prompt
+from edge_router.controller.classification.decision import Decisions, decisions
 from edge_router.pipeline import Pipeline
 
 

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
 from edge_router.controller.errors import envelope
-from edge_router.controller.request_id import REQUEST_ID
+from edge_router.controller.signals.request_id import REQUEST_ID
 
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from edge_router.contract import INPUT, POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
-from edge_router.controller.decision import Decisions, decisions
+from edge_router.controller.classification.decision import Decisions, decisions
 from edge_router.errors import RequestError
 from edge_router.tensors import Tensors, text_tensor
 from edge_router.v2.client import InferenceClient, ReplyError

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge_router.controller.routes import Routes
+from edge_router.controller.routes.routes import Routes
 from edge_router.errors import ConfigError
 
 RIGHT: dict[str, Any] = {
@@ -47,7 +47,7 @@ def read(tmp_path: Path, content: Any) -> Routes:
 
 
 def test_the_shipped_file_and_its_example_are_read(tmp_path: Path) -> None:
-    shipped = Routes.read(Path(__file__).parents[3] / "compose" / "routes.yaml")
+    shipped = Routes.read(Path(__file__).parents[4] / "compose" / "routes.yaml")
     assert shipped.upstreams[shipped.default].model == "qwen3:0.6b"
     assert read(tmp_path, RIGHT).auto == "complexity_router"
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import structlog
 
-from edge_router.controller.chat import Chat
-from edge_router.controller.classifier import Classifier, Labels
-from edge_router.controller.decision import Decisions
-from edge_router.controller.policy import Choice, decided, pinned, policy_asked, undecided
-from edge_router.controller.routes import Routes
+from edge_router.controller.classification.classifier import Classifier, Labels
+from edge_router.controller.classification.decision import Decisions
+from edge_router.controller.routes.routes import Routes
+from edge_router.controller.routing.policy import Choice, decided, pinned, policy_asked, undecided
+from edge_router.controller.surfaces.chat import Chat
 from edge_router.errors import RequestError, RouterError, UnavailableError
 
 RETRY_SECONDS = 1.0

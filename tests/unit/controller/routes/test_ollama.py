@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from edge_router.controller import ollama
+from edge_router.controller.routes import ollama
 from edge_router.errors import ConfigError
 
 

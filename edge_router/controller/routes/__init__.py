@@ -1,0 +1,1 @@
+"""`routes.yaml`: what it may say, and how it is read."""

@@ -1,0 +1,1 @@
+"""The APIs that clients speak: what their requests ask for, and the shape of their errors."""
