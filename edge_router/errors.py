@@ -2,7 +2,10 @@
 
     RouterError
     ├── RequestError        the request is wrong: 400, nothing else is affected
+    ├── UnauthorizedError   no valid access key: 401
+    ├── ForbiddenError      the key is valid, but not for this: 403
     ├── NotFoundError       a named thing does not exist: 404
+    ├── LimitedError        too much was asked in too short a time: 429
     ├── UnavailableError    a part that is needed does not answer: 503
     ├── RepositoryError     the model repository is wrong: refused at load
     └── ConfigError         a configuration file or variable is wrong: refused at start
@@ -16,6 +19,10 @@ class RouterError(Exception):
     """Base of every error this package raises on purpose."""
 
     status = 500
+    code: str | None = None
+    """A word for programs, where `status` is not enough."""
+    retry_after: float | None = None
+    """Seconds after which the same request may succeed."""
 
 
 class RequestError(RouterError):
@@ -24,10 +31,32 @@ class RequestError(RouterError):
     status = 400
 
 
+class UnauthorizedError(RouterError):
+    """Nobody knows who asks."""
+
+    status = 401
+
+
+class ForbiddenError(RouterError):
+    """Who asks is known, and may not have this."""
+
+    status = 403
+
+
 class NotFoundError(RouterError):
     """The request names something that does not exist here."""
 
     status = 404
+
+
+class LimitedError(RouterError):
+    """Allowed, but not so much of it; `retry_after` says when."""
+
+    status = 429
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class UnavailableError(RouterError):

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from edge_router.controller.routes.routes import Upstream
+from edge_router.controller.routes.upstream import Upstream
 
 PATH = "/demo/v1"
 SMALL, LARGE = "demo-small", "demo-large"

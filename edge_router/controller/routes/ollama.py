@@ -6,7 +6,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from edge_router.controller.routes.routes import Upstream
+from edge_router.controller.routes.upstream import Upstream
 from edge_router.errors import ConfigError
 
 PORT = 11434

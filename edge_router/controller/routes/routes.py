@@ -10,63 +10,17 @@ policies:
   complexity_router: {score: [{at_least: 0.6, upstream: large}]}
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from edge_router.contract import POLICIES, TASK_ROUTER
+from edge_router.controller.routes.section import Section
+from edge_router.controller.routes.upstream import Upstream
 from edge_router.errors import ConfigError
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ApiKey(Section):
-    """Where an upstream's key is found; the key itself never stands in the file."""
-
-    env: str | None = None
-    file: Path | None = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("give either env or file")
-        return self
-
-    def read(self) -> str:
-        """Raises ConfigError naming the source, never what it holds."""
-        source = f"api_key.env {self.env}" if self.file is None else f"api_key.file {self.file}"
-        try:
-            text = os.environ.get(self.env or "", "") if self.file is None else self.file.read_text()
-        except OSError as error:
-            raise ConfigError(f"{source}: {error.strerror}") from error
-        except UnicodeDecodeError:
-            raise ConfigError(f"{source}: not a text") from None
-        key = text.strip()
-        if not (key.isascii() and key.isprintable() and key):
-            raise ConfigError(
-                f"{source}: needs one line with the key; {'it holds something else' if key else 'it is empty'}"
-            )
-        return key
-
-
-def _without_password(url: HttpUrl) -> HttpUrl:
-    if url.username or url.password:
-        raise ValueError("holds a user or a password; give the key as api_key")
-    return url
-
-
-class Upstream(Section):
-    """One LLM at one OpenAI-compatible address. `url` ends where `/chat/completions` begins."""
-
-    url: Annotated[HttpUrl, AfterValidator(_without_password)]
-    model: str = Field(min_length=1)
-    api_key: ApiKey | None = None
 
 
 class ScoreRule(Section):

@@ -10,9 +10,9 @@ from edge_router.contract import (
     STRATEGY_MANUAL,
     STRATEGY_TRITON,
 )
+from edge_router.controller.asked import Ask
 from edge_router.controller.classification.decision import Decision
 from edge_router.controller.routes.routes import Routes
-from edge_router.controller.surfaces.chat import Ask
 from edge_router.errors import NotFoundError
 
 STRATEGY_PINNED = "pinned"

@@ -7,19 +7,11 @@ from typing import Any, Self
 import msgspec
 
 from edge_router.contract import ROUTER_FIELD, STRATEGY_MANUAL, STRATEGY_TRITON
+from edge_router.controller.asked import Ask
 from edge_router.errors import RequestError
 
 READ = ("messages", "model", ROUTER_FIELD)
 """The fields that routing looks into."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """How the client wants to be routed: by the old contract's field, or by the `model` it names."""
-
-    policy: str | None = None
-    strategy: str = STRATEGY_TRITON
-    model: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from edge_router.controller.asked import Ask
 from edge_router.controller.classification.decision import Decision
 from edge_router.controller.routes.routes import Routes
 from edge_router.controller.routing.policy import decided, pinned, policy_asked, undecided
-from edge_router.controller.surfaces.chat import Ask
 from edge_router.errors import NotFoundError
 
 

@@ -1,0 +1,7 @@
+"""A part of `routes.yaml`: a key it does not have is refused."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)

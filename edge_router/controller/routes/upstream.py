@@ -1,0 +1,89 @@
+"""The `upstreams` of `routes.yaml`."""
+
+import ipaddress
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, HttpUrl, model_validator
+
+from edge_router.controller.operation import KINDS, Operation
+from edge_router.controller.routes.section import Section
+from edge_router.errors import ConfigError
+
+
+class ApiKey(Section):
+    """Where an upstream's key is found; the key itself never stands in the file."""
+
+    env: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give either env or file")
+        return self
+
+    def read(self) -> str:
+        """Raises ConfigError naming the source, never what it holds."""
+        source = f"api_key.env {self.env}" if self.file is None else f"api_key.file {self.file}"
+        try:
+            text = os.environ.get(self.env or "", "") if self.file is None else self.file.read_text()
+        except OSError as error:
+            raise ConfigError(f"{source}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise ConfigError(f"{source}: not a text") from None
+        key = text.strip()
+        if not (key.isascii() and key.isprintable() and key):
+            raise ConfigError(
+                f"{source}: needs one line with the key; {'it holds something else' if key else 'it is empty'}"
+            )
+        return key
+
+
+def _without_password(url: HttpUrl) -> HttpUrl:
+    if url.username or url.password:
+        raise ValueError("holds a user or a password; give the key as api_key")
+    return url
+
+
+class Upstream(Section):
+    """One LLM at one address. `url` is what stands before `/chat/completions` (`kind: openai`), `/messages`
+    (`anthropic`), or `/api/chat` (`ollama`; a `/v1` at its end is dropped)."""
+
+    kind: Literal["openai", "ollama", "anthropic"] = "openai"
+    url: Annotated[HttpUrl, AfterValidator(_without_password)]
+    model: str = Field(min_length=1)
+    api_key: ApiKey | None = None
+    speaks: Sequence[Operation] | None = Field(None, description="operations it answers, where they are not its kind's")
+    local: bool | None = Field(None, description="whether a prompt sent there stays in the house; loopback does")
+    context: int | None = Field(None, gt=0, description="tokens of prompt and answer together")
+    concurrency: int = Field(64, gt=0, description="requests it is sent at once")
+    queue: int = Field(256, ge=0, description="requests that may wait for it; further ones go elsewhere or get 503")
+    connect_seconds: float | None = Field(None, gt=0)
+    first_byte_seconds: float | None = Field(None, gt=0)
+    idle_seconds: float | None = Field(None, gt=0)
+    total_seconds: float | None = Field(None, gt=0)
+
+    @cached_property
+    def operations(self) -> frozenset[Operation]:
+        return frozenset(KINDS[self.kind].speaks if self.speaks is None else self.speaks)
+
+    @cached_property
+    def is_local(self) -> bool:
+        if self.local is not None:
+            return self.local
+        host = (self.url.host or "").strip("[]")
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+    def address(self, operation: Operation) -> str:
+        base = str(self.url).rstrip("/")
+        return (base.removesuffix("/v1") if self.kind == "ollama" else base) + KINDS[self.kind].paths[operation]
+
+    def key_headers(self, key: str) -> dict[str, str]:
+        return {"x-api-key": key} if self.kind == "anthropic" else {"authorization": f"Bearer {key}"}
