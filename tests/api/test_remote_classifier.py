@@ -7,19 +7,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.classification.classifier import RemoteClassifier
 from edge_router.controller.routes.routes import Routes
-from edge_router.controller.settings import Limits
-from edge_router.v2.client import InferenceClient
-from tests.api.conftest import PATIENT_MS, Control, RouterServer, Upstream, unused_port
+from tests.api.conftest import Control, GivenClassifier, RouterServer, Upstream, unused_port
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}
 
 
 @pytest.fixture
 async def client(control: Control, routes: Routes, server: RouterServer) -> aiohttp.ClientSession:
-    limits = Limits(classifier_budget_ms=PATIENT_MS)
-    client = await control(routes, lambda session: RemoteClassifier(InferenceClient(server.url, session)), limits)
+    client = await control(routes, classifier_url=server.url)
     await ready(client)
     return client
 
@@ -97,19 +93,44 @@ async def test_the_default_answers_for_a_server_that_has_lost_its_model(
 async def test_the_default_answers_for_a_server_over_its_budget(
     control: Control, routes: Routes, server: RouterServer
 ) -> None:
+    client = await control(routes, classifier_url=server.url, classifier_budget_ms=50)
+    await ready(client)
     server.answering.clear()
-    limits = Limits(classifier_budget_ms=50)
-    client = await control(routes, lambda session: RemoteClassifier(InferenceClient(server.url, session)), limits)
-    while (headers := await said(client))["x-edge-router-degraded"] == "classifier unavailable":
-        await asyncio.sleep(0.05)
+    headers = await said(client)
     assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier slow", "small")
 
 
 async def test_a_server_that_is_down_leaves_the_default(control: Control, routes: Routes) -> None:
-    url = f"http://127.0.0.1:{unused_port()}"
-    client = await control(routes, lambda session: RemoteClassifier(InferenceClient(url, session)), Limits())
+    client = await control(routes, classifier_url=f"http://127.0.0.1:{unused_port()}")
     headers = await said(client)
     assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier unavailable", "small")
+
+
+async def test_the_classifier_in_this_process_answers_for_a_server_that_is_down(
+    control: Control, routes: Routes, classifier: GivenClassifier
+) -> None:
+    client = await control(routes, classifier, classifier_url=f"http://127.0.0.1:{unused_port()}")
+    await ready(client)
+    headers = await said(client)
+    assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier unavailable", "large")
+
+
+async def test_a_request_that_nobody_classified_is_counted(control: Control, routes: Routes) -> None:
+    client = await control(routes, classifier_url=f"http://127.0.0.1:{unused_port()}")
+    await said(client)
+    async with client.get("/metrics") as reply:
+        counted = [line for line in (await reply.text()).splitlines() if line.startswith("edge_router_degraded_total")]
+    assert [line.rpartition(" ")[2] for line in counted] == ["1.0"]
+
+
+async def test_a_dead_one_of_two_servers_costs_no_decision(
+    control: Control, routes: Routes, server: RouterServer
+) -> None:
+    client = await control(routes, classifier_url=f"http://127.0.0.1:{unused_port()},{server.url}")
+    await ready(client)
+    headers = await said(client)
+    assert "x-edge-router-degraded" not in headers
+    assert headers["x-edge-router-upstream"] == "large"
 
 
 @pytest.mark.parametrize(
@@ -123,11 +144,9 @@ async def test_a_server_whose_labels_are_wrong_at_first_is_met_once_they_are_rig
         del server.labels["task_router_ensemble"]
     else:
         server.labels["task_router_ensemble"] = classes
-    limits = Limits(classifier_budget_ms=PATIENT_MS)
-    client = await control(routes, lambda session: RemoteClassifier(InferenceClient(server.url, session)), limits)
+    client = await control(routes, classifier_url=server.url)
     async with asyncio.timeout(15):
-        while (found := await problem(client)) == "the classifier has not answered yet":
+        while "task_router_ensemble" not in (await problem(client) or ""):
             await asyncio.sleep(0.05)
-        assert found
         server.labels["task_router_ensemble"] = right
         await ready(client)

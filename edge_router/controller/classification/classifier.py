@@ -1,13 +1,15 @@
-"""Who classifies: a router-server over V2, or the pipeline in this process. Both give the same decisions."""
+"""Who can classify: a router-server over V2, several of them, or the network in this process. All give the same
+decisions."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Protocol
 
 from edge_router.contract import INPUT, POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
 from edge_router.controller.classification.decision import Decisions, decisions
 from edge_router.errors import RequestError
 from edge_router.tensors import Tensors, text_tensor
-from edge_router.v2.client import InferenceClient, ReplyError
+from edge_router.v2.client import Client, ReplyError
 
 Labels = Mapping[str, Sequence[str]]
 """Of each policy, in the network's order."""
@@ -15,7 +17,7 @@ Labels = Mapping[str, Sequence[str]]
 
 class Classifier(Protocol):
     async def labels(self) -> Labels:
-        """Asked once, when the classifier first answers. Raises what `classify` raises."""
+        """What `classify` chooses among. Raises what `classify` raises."""
         ...
 
     async def classify(self, text: str, labels: Labels) -> Decisions:
@@ -24,10 +26,21 @@ class Classifier(Protocol):
         ...
 
 
-class RemoteClassifier:
-    """A router-server: Triton or the light one."""
+class Local(Classifier, Protocol):
+    """In this process: what has begun goes on when nobody waits for it any more."""
 
-    def __init__(self, client: InferenceClient) -> None:
+    seconds: float
+    """That a run takes, of the longer ones of late."""
+
+    def submit(self, text: str, labels: Labels) -> "Future[Decisions]":
+        """What `classify` returns, as a run that can be cancelled until it begins. Raises RequestError."""
+        ...
+
+
+class RemoteClassifier:
+    """One router-server: Triton or the light one."""
+
+    def __init__(self, client: Client) -> None:
         self._client = client
 
     async def labels(self) -> Labels:
@@ -36,10 +49,13 @@ class RemoteClassifier:
     async def classify(self, text: str, labels: Labels) -> Decisions:
         request = prompt(text)
         try:
-            return decisions(await self._client.infer(PROMPT_ROUTER_ENSEMBLE, request), labels)
-        except (RequestError, KeyError, ValueError) as error:
+            outputs = await self._client.infer(PROMPT_ROUTER_ENSEMBLE, request)
+        except RequestError as error:
             # What is asked is right; a server that refuses it has lost its model, and no client is to blame.
-            raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the server does not answer as its labels promise") from error
+            raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the server refuses to classify") from error
+        except ReplyError as error:  # whose message may hold what the server said, which may be the prompt
+            raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the server's answer is not V2") from error
+        return read(outputs, labels)
 
 
 def prompt(text: str) -> Tensors:
@@ -50,3 +66,11 @@ def prompt(text: str) -> Tensors:
         raise RequestError(
             f"the prompt holds a lone surrogate at character {error.start}; send valid Unicode"
         ) from None
+
+
+def read(outputs: Tensors, labels: Labels) -> Decisions:
+    """The decisions in an ensemble's answer. Raises ReplyError where they are not what `labels` promise."""
+    try:
+        return decisions(outputs, labels)
+    except (KeyError, ValueError) as error:
+        raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the answer is not what the labels promise") from error

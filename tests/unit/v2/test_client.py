@@ -10,6 +10,7 @@ import orjson
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from yarl import URL
 
 from edge_router.errors import RequestError, RouterError, UnavailableError
 from edge_router.tensors import text_tensor
@@ -106,6 +107,10 @@ async def test_labels_that_are_none_are_a_wrong_reply(connect: Connect, body: by
         pytest.param(says(outputs(A=["b"]), Inference_Header_Content_Length="many"), id="length no number"),
         pytest.param(says(outputs(A=["b"]), Inference_Header_Content_Length="-5"), id="length negative"),
         pytest.param(says(outputs(A=["b"]), Inference_Header_Content_Length="9"), id="length too small"),
+        pytest.param(
+            says(b'{"outputs": [{"name": "A", "datatype": "FP32", "shape": [18446744073709551616, 0], "data": []}]}'),
+            id="impossible shape",
+        ),
     ],
 )
 async def test_an_answer_that_is_not_v2_is_a_wrong_reply(connect: Connect, answer: Answer) -> None:
@@ -153,3 +158,49 @@ async def test_a_server_that_does_not_answer_is_unavailable(connect: Connect, an
 async def test_a_server_that_is_not_there_is_unavailable(session: aiohttp.ClientSession, unused_tcp_port: int) -> None:
     with pytest.raises(UnavailableError, match=f"127.0.0.1:{unused_tcp_port} does not answer"):
         await InferenceClient(f"http://127.0.0.1:{unused_tcp_port}", session).infer("a_model", PROMPT)
+
+
+async def test_one_address_of_a_name_is_asked_by_the_name(connect: Connect, session: aiohttp.ClientSession) -> None:
+    hosts: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        hosts.append(request.host)
+        return web.Response(body=outputs(A=["b"]))
+
+    here = await connect(answer)
+    url = f"http://router-server:{URL(here.url).port}"
+    client = InferenceClient(url, session, "127.0.0.1")
+    await client.infer("a_model", PROMPT)
+    await client.ready()
+    assert hosts == [url.removeprefix("http://")] * 2
+
+
+async def test_an_idle_connection_that_the_server_closed_costs_no_answer(connect: Connect) -> None:
+    """It closes as the next request is on its way."""
+    asked = 0
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        return await hang_up(request) if asked == 2 else web.Response(body=outputs(A=["b"]))
+
+    client = await connect(answer)
+    for _ in range(2):
+        assert (await client.infer("a_model", PROMPT))["A"].tolist() == [[b"b"]]
+    assert asked == 3
+
+
+async def test_a_redirect_is_not_followed(connect: Connect) -> None:
+    client = await connect(says(b"", 307, Location="http://elsewhere.invalid/"))
+    with pytest.raises(RequestError, match="307"):
+        await client.infer("a_model", PROMPT)
+
+
+@pytest.mark.parametrize(("status", "ready"), [(200, True), (400, False), (503, False)])
+async def test_a_server_says_whether_it_is_ready(connect: Connect, status: int, ready: bool) -> None:
+    client = await connect(says(b"", status))
+    if ready:
+        await client.ready()
+    else:
+        with pytest.raises(UnavailableError, match="not ready"):
+            await client.ready()

@@ -1,0 +1,108 @@
+"""The client over gRPC, on the service definition that tritonclient carries. Importing this loads gRPC's core."""
+
+from typing import Any, Final, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+from yarl import URL
+
+from edge_router.contract import OUTPUT
+from edge_router.errors import RequestError, UnavailableError
+from edge_router.tensors import DATATYPES, DTYPES, Tensors
+from edge_router.v2.client import MANY_CLASSES, NO_TEXT, ReplyError, class_names
+from edge_router.v2.data import decode, encode
+from edge_router.v2.generated import generated
+
+v2 = generated("service_pb2")
+
+Message: TypeAlias = Any  # generated classes have no types of their own
+
+SERVICE: Final = v2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+REFUSALS: Final = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED)
+"""What a server says over HTTP by a 4xx."""
+CLOSE_SECONDS: Final = 1.0
+OPTIONS: Final = (
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 300),
+)
+"""A server that is back is to be found at once: gRPC alone would wait up to two minutes. The minimum is the time that a
+connection may take."""
+
+
+class GrpcClient:
+    """A `Client` with a connection of its own."""
+
+    def __init__(self, url: str, ip: str | None = None) -> None:
+        """`url`: http://HOST:PORT, or https:// for TLS. `ip`: the address to connect to, where HOST stands for
+        several."""
+        named = URL(url)
+        self.url = f"{named.scheme}://{named.raw_authority}"
+        target = f"{(named if ip is None else named.with_host(ip)).host_subcomponent}:{named.port}"
+        options = [*OPTIONS, ("grpc.default_authority", named.raw_authority)]
+        if named.scheme == "https":
+            self._channel = grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options)
+        else:
+            self._channel = grpc.aio.insecure_channel(target, options)
+        self._infer_call = self._channel.unary_unary(f"/{SERVICE}/ModelInfer", v2.ModelInferRequest.SerializeToString)
+        self._ready_call = self._channel.unary_unary(f"/{SERVICE}/ServerReady", v2.ServerReadyRequest.SerializeToString)
+
+    async def infer(self, model: str, inputs: Tensors) -> Tensors:
+        return await self._infer(_request(model, inputs))
+
+    async def labels(self, model: str, output: str = OUTPUT) -> list[str]:
+        request = _request(model, NO_TEXT)
+        request.outputs.add(name=output).parameters["classification"].int64_param = MANY_CLASSES
+        return class_names(model, output, (await self._infer(request)).get(output))
+
+    async def ready(self) -> None:
+        answer = await self._call("ServerReady", self._ready_call, v2.ServerReadyRequest(), v2.ServerReadyResponse)
+        if not answer.ready:
+            raise UnavailableError(f"{self.url} is not ready")
+
+    async def close(self) -> None:
+        """Calls under way may end within a second."""
+        await self._channel.close(CLOSE_SECONDS)
+
+    async def _infer(self, request: Message) -> Tensors:
+        answer = await self._call(request.model_name, self._infer_call, request, v2.ModelInferResponse)
+        try:
+            return _outputs(answer)
+        except (ValueError, OverflowError) as error:
+            raise ReplyError(f"{request.model_name}: not a V2 reply: {error}") from error
+
+    async def _call(self, name: str, call: Any, request: Message, answer: Any) -> Message:
+        """`answer`: the class of it; `name`: what is asked for, in messages."""
+        try:
+            return answer.FromString(await call(request))
+        except grpc.aio.AioRpcError as error:
+            code = error.code()
+            if code in REFUSALS:
+                raise RequestError(f"{self.url}: {name} refused the request with {code.name}") from error
+            raise UnavailableError(f"{self.url}: {name} does not answer: {code.name}") from error
+        except DecodeError as error:
+            raise ReplyError(f"{name}: not a V2 reply") from error
+
+
+def _request(model: str, inputs: Tensors) -> Message:
+    request = v2.ModelInferRequest(model_name=model)
+    for name, tensor in inputs.items():
+        request.inputs.add(name=name, datatype=DATATYPES[tensor.dtype], shape=tensor.shape)
+        request.raw_input_contents.append(encode(tensor))
+    return request
+
+
+def _outputs(answer: Message) -> Tensors:
+    """Views of the message's own bytes. Raises ValueError when it is not V2."""
+    described, raw = answer.outputs, answer.raw_output_contents
+    if len(described) != len(raw):
+        raise ValueError(f"{len(described)} outputs, but {len(raw)} raw_output_contents")
+    outputs = {}
+    for each, data in zip(described, raw, strict=True):
+        if each.datatype not in DTYPES or min(each.shape, default=0) < 0:
+            raise ValueError(f"{each.datatype} {list(each.shape)} is no tensor")
+        outputs[each.name] = decode(each.datatype, each.shape, data)
+    return outputs

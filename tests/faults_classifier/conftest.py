@@ -1,0 +1,89 @@
+"""A ladder over router-servers on loopback, found by a name that stands for what the test says."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+import pytest
+
+from edge_router.controller.classification import pool
+from edge_router.controller.classification.judge import Judgement
+from edge_router.controller.classification.ladder import Ladder
+from edge_router.controller.classification.local import LocalClassifier
+from edge_router.controller.routes.classifier import ClassifierSection
+from tests.faults_classifier.router_server import RouterServer
+
+BUDGET_MS = 300
+SLACK_SECONDS = 1.0
+"""What a busy machine may add."""
+
+
+class Over(Protocol):
+    async def __call__(
+        self, *servers: RouterServer, local: LocalClassifier | None = None, budget_ms: int = BUDGET_MS
+    ) -> Ladder: ...
+
+
+@pytest.fixture
+def addresses() -> list[str]:
+    """Of the name `router-server`."""
+    return ["127.0.0.1"]
+
+
+@pytest.fixture
+async def over(addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Over]:
+    """A started ladder over servers of one port, which end with it."""
+    monkeypatch.setattr(pool, "RESOLVE_SECONDS", 0.05)
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        if not addresses:
+            raise OSError("no such name")
+        return list(addresses)
+
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            *servers: RouterServer, local: LocalClassifier | None = None, budget_ms: int = BUDGET_MS
+        ) -> Ladder:
+            for server in servers:
+                stack.push_async_callback(server.stop)
+            section = ClassifierSection.model_validate(
+                {"urls": [servers[0].url], "protocol": servers[0].protocol, "budget_ms": budget_ms}
+            )
+            ladder = Ladder(section, local, lambda labels: None, resolve)
+            ladder.start()
+            stack.push_async_callback(ladder.close)
+            return ladder
+
+        yield start
+
+
+@pytest.fixture(params=["http", "grpc"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def server(protocol: str, free_port: int) -> RouterServer:
+    return RouterServer(protocol, free_port)
+
+
+async def until(met: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not met():
+            await asyncio.sleep(0.005)
+
+
+async def judged(ladder: Ladder, text: str) -> Judgement:
+    """Within the budget of BUDGET_MS."""
+    async with asyncio.timeout(BUDGET_MS / 1000 + SLACK_SECONDS):
+        return await ladder.judge(text)
+
+
+async def well(ladder: Ladder) -> None:
+    """Returns when a router-server decides."""
+    async with asyncio.timeout(10):
+        while (await judged(ladder, f"{asyncio.get_running_loop().time()}")).level != "server":
+            await asyncio.sleep(0.02)

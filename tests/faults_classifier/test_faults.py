@@ -1,0 +1,217 @@
+"""Whatever a router-server does, a judgement comes within its budget and says why; once the server is well, it is asked
+again."""
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from edge_router.contract import TASK_ROUTER
+from edge_router.controller.classification import member
+from edge_router.controller.classification.decision import Decision
+from edge_router.tensors import text_tensor
+from tests.faults_classifier.conftest import Over, judged, until, well
+from tests.faults_classifier.router_server import RouterServer, decisions, numbers
+from tests.unit.controller.classification.network import Network
+
+NAN = float("nan")
+Break = Callable[[RouterServer], None]
+
+
+def refuses(status: int) -> Break:
+    return lambda server: setattr(server, "refusal", status)
+
+
+def says(body: bytes) -> Break:
+    return lambda server: setattr(server, "body", body)
+
+
+def decides(**outputs: object) -> Break:
+    def change(server: RouterServer) -> None:
+        found = {**server.decisions, **outputs}
+        server.decisions = {name: tensor for name, tensor in found.items() if isinstance(tensor, np.ndarray)}
+
+    return change
+
+
+def mend(server: RouterServer) -> None:
+    server.refusal = server.body = None
+    server.decisions = decisions()
+    server.answering.set()
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        pytest.param(refuses(500), "classifier unavailable", id="500"),
+        pytest.param(refuses(503), "classifier unavailable", id="503"),
+        pytest.param(refuses(404), "classifier wrong", id="model or version missing"),
+        pytest.param(refuses(400), "classifier wrong", id="model unloaded"),
+        pytest.param(says(b"<html>"), "classifier wrong", id="not V2"),
+        pytest.param(says(b""), "classifier wrong", id="empty"),
+        pytest.param(decides(TASK_PROBABILITIES=numbers(0, NAN, 0)), "classifier wrong", id="NaN probability"),
+        pytest.param(decides(COMPLEXITY_SCORE=numbers(NAN)), "classifier wrong", id="NaN score"),
+        pytest.param(decides(COMPLEXITY_SCORE=numbers(float("inf"))), "classifier wrong", id="infinite score"),
+        pytest.param(decides(COMPLEXITY_SCORE=numbers(1, 2)), "classifier wrong", id="two scores"),
+        pytest.param(decides(TASK_PROBABILITIES=numbers(0.5, 0.5)), "classifier wrong", id="labels too few"),
+        pytest.param(decides(TASK_PROBABILITIES=np.array([[1, 2, 3]])), "classifier wrong", id="integers"),
+        pytest.param(decides(TASK_PROBABILITIES=text_tensor([b"a", b"b", b"c"])), "classifier wrong", id="texts"),
+        pytest.param(decides(TASK_LABEL=text_tensor([b"Cooking"])), "classifier wrong", id="foreign label"),
+        pytest.param(decides(TASK_LABEL=text_tensor([b"\xff"])), "classifier wrong", id="label no UTF-8"),
+        pytest.param(decides(TASK_LABEL=numbers(7)), "classifier wrong", id="number for label"),
+        pytest.param(decides(TASK_LABEL=None), "classifier wrong", id="no label"),
+        pytest.param(lambda server: server.answering.clear(), "classifier slow", id="slow"),
+    ],
+)
+async def test_a_fault_costs_a_decision_and_no_more(
+    over: Over, server: RouterServer, broken: Break, reason: str
+) -> None:
+    await server.start()
+    ladder = await over(server)
+    await well(ladder)
+    broken(server)
+    judgement = await judged(ladder, "one")
+    assert (judgement.level, judgement.decisions, judgement.reason) == ("none", None, reason)
+    await until(lambda: not ladder.members[0].up)
+    assert (await judged(ladder, "two")).reason == "classifier unavailable"
+    assert await ladder.probe()
+    mend(server)
+    await well(ladder)
+    assert await ladder.probe() is None
+
+
+async def test_the_servers_decision_comes_through(over: Over, server: RouterServer) -> None:
+    await server.start()
+    ladder = await over(server)
+    await well(ladder)
+    judgement = await judged(ladder, "sort a list")
+    assert judgement.level == "server"
+    assert judgement.decisions
+    assert judgement.decisions[TASK_ROUTER] == Decision("Code", {"Chatbot": 0.125, "Code": 0.75, "Zoé": 0.125}, None)
+
+
+async def test_nothing_is_waited_for_while_no_server_is_up(over: Over, server: RouterServer) -> None:
+    ladder = await over(server, budget_ms=600_000)
+    await until(lambda: bool(ladder.members) and ladder.members[0].problem != "has not answered yet")
+    judgement = await judged(ladder, "one")
+    assert (judgement.level, judgement.reason) == ("none", "classifier unavailable")
+    await server.start()
+    await well(ladder)
+
+
+async def test_a_server_that_is_loading_is_met_when_it_has(over: Over, server: RouterServer) -> None:
+    server.refusal = 503
+    await server.start()
+    ladder = await over(server)
+    await until(lambda: bool(ladder.members) and ladder.members[0].problem != "has not answered yet")
+    assert ladder.labels is None
+    server.refusal = None
+    await well(ladder)
+    assert ladder.labels == server.labels
+
+
+async def test_a_server_killed_with_connections_open(over: Over, server: RouterServer) -> None:
+    await server.start()
+    ladder = await over(server)
+    await well(ladder)
+    server.answering.clear()
+    asked = [asyncio.create_task(judged(ladder, f"{at}")) for at in range(8)]
+    await until(lambda: server.waiting >= 8)
+    await server.stop()
+    assert {(each.level, each.reason) for each in await asyncio.gather(*asked)} == {("none", "classifier unavailable")}
+    server.answering.set()
+    await server.start()
+    await well(ladder)
+
+
+async def test_a_server_restarted_in_traffic_lets_nobody_wait(over: Over, server: RouterServer) -> None:
+    await server.start()
+    ladder = await over(server)
+    await well(ladder)
+    levels: list[str] = []
+
+    async def ask(client: int) -> None:
+        while "none" not in levels or levels[-8:] != ["server"] * 8:
+            levels.append((await judged(ladder, f"{client}: {len(levels)}")).level)
+            await asyncio.sleep(0.002)
+
+    asking = [asyncio.create_task(ask(client)) for client in range(4)]
+    await until(lambda: len(levels) > 20)
+    await server.stop()
+    await until(lambda: "none" in levels)
+    await server.start()
+    async with asyncio.timeout(20):
+        await asyncio.gather(*asking)
+
+
+async def test_a_server_that_serves_another_network_is_asked_for_its_labels(over: Over, server: RouterServer) -> None:
+    await server.start()
+    ladder = await over(server)
+    await well(ladder)
+    assert (await judged(ladder, "one")).level == "server"
+    server.labels[TASK_ROUTER] = ["Code", "Cooking"]
+    server.decisions["TASK_PROBABILITIES"] = numbers(0.25, 0.75)
+    server.decisions["TASK_LABEL"] = text_tensor([b"Cooking"])
+    await judged(ladder, "two")
+    await well(ladder)
+    assert ladder.labels == server.labels
+    again = await judged(ladder, "one")
+    assert again.decisions
+    assert (again.level, again.decisions[TASK_ROUTER].label) == ("server", "Cooking")
+
+
+async def test_the_network_in_this_process_has_its_time_when_a_server_is_slow(over: Over, server: RouterServer) -> None:
+    await server.start()
+    ladder = await over(server, local=Network().classifier())
+    await well(ladder)
+    server.answering.clear()
+    judgement = await judged(ladder, "one")
+    assert (judgement.level, judgement.reason) == ("local", "classifier slow")
+    await until(lambda: not ladder.members[0].up)
+    judgement = await judged(ladder, "two")
+    assert (judgement.level, judgement.reason) == ("local", "classifier unavailable")
+    assert await ladder.probe() is None
+
+
+async def test_closing_lets_what_is_asked_have_its_answer(over: Over, server: RouterServer) -> None:
+    await server.start()
+    ladder = await over(server, budget_ms=60_000)
+    await well(ladder)
+    server.answering.clear()
+    asked = asyncio.create_task(ladder.judge("one"))
+    await until(lambda: server.waiting > 0)
+    closing = asyncio.create_task(ladder.close())
+    assert (await asyncio.wait({closing}, timeout=0.2))[0] == set()
+    server.answering.set()
+    await closing
+    assert (await asked).level == "server"
+    assert (await judged(ladder, "two")).reason == "classifier unavailable"
+
+
+async def test_new_labels_are_noticed_where_the_decisions_still_fit(
+    over: Over, server: RouterServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(member, "LABELS_SECONDS", 0.05)
+    await server.start()
+    ladder = await over(server)
+    await well(ladder)
+    server.labels[TASK_ROUTER] = [*reversed(server.labels[TASK_ROUTER])]
+    await until(lambda: ladder.labels == server.labels)
+
+
+@pytest.mark.parametrize("body", [b"{canary", b'{"outputs": [{"name": "A", "datatype": "canary", "shape": [1]}]}'])
+async def test_a_server_that_repeats_the_prompt_does_not_bring_it_into_the_log(
+    over: Over, server: RouterServer, body: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await server.start()
+    ladder = await over(server)
+    await well(ladder)
+    server.body = body
+    server.decisions["TASK_LABEL"] = text_tensor([b"canary"])
+    assert (await judged(ladder, "canary")).reason == "classifier wrong"
+    await until(lambda: not ladder.members[0].up)
+    server.body = None
+    checked = server.asked
+    await until(lambda: server.asked > checked + 1)
+    assert "canary" not in "".join(capfd.readouterr()) + (await ladder.probe() or "")

@@ -1,0 +1,59 @@
+"""The light server itself, stopped and killed; and the same decisions over both protocols."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from edge_router.controller.classification.judge import Judgement
+from edge_router.controller.classification.ladder import Ladder
+from edge_router.controller.routes.classifier import ClassifierSection
+from tests.faults_classifier.conftest import BUDGET_MS, judged, until, well
+from tests.light import Light, light_server
+
+PROMPTS = ("Write a Python function that reverses a linked list.", "hi there, how are you?", "名前は何ですか?", "")
+
+
+@pytest.fixture
+def light(tmp_path: Path) -> Iterator[Light]:
+    with light_server(tmp_path / "log") as server:
+        yield server
+
+
+@asynccontextmanager
+async def ladder_over(light: Light, protocol: str) -> AsyncIterator[Ladder]:
+    url = f"http://{light.http if protocol == 'http' else light.grpc}"
+    section = {"urls": [url], "protocol": protocol, "budget_ms": BUDGET_MS, "cache": {"size": 0}}
+    ladder = Ladder(ClassifierSection.model_validate(section), None, lambda labels: None)
+    ladder.start()
+    try:
+        await well(ladder)
+        yield ladder
+    finally:
+        await ladder.close()
+
+
+async def test_both_protocols_bring_the_same_decisions(light: Light) -> None:
+    async with ladder_over(light, "http") as over_http, ladder_over(light, "grpc") as over_grpc:
+        assert over_http.labels == over_grpc.labels
+        for text in PROMPTS:
+            one, other = await judged(over_http, text), await judged(over_grpc, text)
+            assert one == other
+            assert one.level == "server"
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+async def test_a_server_that_is_halted_is_left_out_and_taken_back(light: Light, protocol: str) -> None:
+    async with ladder_over(light, protocol) as ladder:
+        light.process.send_signal(signal.SIGSTOP)
+        try:
+            assert await judged(ladder, "one") == Judgement("none", None, "classifier slow")
+            async with asyncio.timeout(3):
+                await until(lambda: not ladder.members[0].up)
+            assert (await judged(ladder, "two")).reason == "classifier unavailable"
+        finally:
+            light.process.send_signal(signal.SIGCONT)
+        await well(ladder)
