@@ -1,5 +1,6 @@
 """`edge-router route`: the decision for one prompt, and the route it would take. Nothing is sent anywhere."""
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -11,12 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
+from edge_router.cli.supposed import Here, Supposed, circumstances
 from edge_router.cli.up import RoutesOption, routes_in_use
-from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ROUTER_CONTROLLER_PORT, ensemble
-from edge_router.controller.classification.classifier import prompt
-from edge_router.controller.classification.decision import Decision, decisions
+from edge_router.contract import ROUTER_CONTROLLER_PORT
+from edge_router.controller.asked import Ask
+from edge_router.controller.classification.decision import Decision
 from edge_router.controller.routes.routes import Routes
-from edge_router.controller.routing.policy import decided
+from edge_router.controller.routing.router import Router
 
 BAR_WIDTH = 40
 SHOWN = 0.005
@@ -31,38 +33,41 @@ def route(
     overrides: OverridesOption = None,
 ) -> None:
     """Show how a prompt is classified and which upstream would answer it."""
-    pipeline = open_pipeline(repository, overrides)
-    labels = {policy: pipeline.labels(ensemble(policy)) for policy in POLICIES}
-    outputs = pipeline.infer(PROMPT_ROUTER_ENSEMBLE, prompt(sys.stdin.read() if text == "-" else text))
+    prompt = sys.stdin.read() if text == "-" else text
+    here = Here(open_pipeline(repository, overrides))
     taken = routes_in_use(routes, ROUTER_CONTROLLER_PORT)
-    taken.check_labels(labels)
-    found = decisions(outputs, labels)
+    taken.check_labels(here.labels)
+    found = here.decisions(prompt)
+    upstreams = asyncio.run(_upstreams(prompt, taken, here))
     if json:
-        typer.echo(orjson.dumps(_as_json(found, taken), option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(_as_json(found, upstreams, taken), option=orjson.OPT_INDENT_2).decode())
     else:
-        Console(highlight=False).print(*(_as_bars(policy, found[policy], taken) for policy in found), sep="\n")
+        bars = (_as_bars(policy, found[policy], upstreams.get(policy), taken) for policy in found)
+        Console(highlight=False).print(*bars, sep="\n")
 
 
-def _upstream(policy: str, decision: Decision, routes: Routes) -> str | None:
-    return decided(policy, decision, routes).upstream if policy in routes.policies else None
+async def _upstreams(prompt: str, routes: Routes, here: Here) -> dict[str, str]:
+    """By policy, who would answer a request that asks for it."""
+    router, now = Router(routes, here), circumstances({})
+    plans = {policy: await router.plan(Supposed(prompt, Ask(policy)), now) for policy in routes.policies}
+    return {policy: plan.upstreams[0] for policy, plan in plans.items()}
 
 
-def _as_json(found: Mapping[str, Decision], routes: Routes) -> dict[str, Any]:
+def _as_json(found: Mapping[str, Decision], upstreams: Mapping[str, str], routes: Routes) -> dict[str, Any]:
     return {
         policy: {
             "label": decision.label,
             "confidence": decision.confidence,
             "score": decision.score,
             "probabilities": dict(decision.probabilities),
-            "upstream": (upstream := _upstream(policy, decision, routes)),
+            "upstream": (upstream := upstreams.get(policy)),
             "model": routes.upstreams[upstream].model if upstream else None,
         }
         for policy, decision in found.items()
     }
 
 
-def _as_bars(policy: str, decision: Decision, routes: Routes) -> Group:
-    upstream = _upstream(policy, decision, routes)
+def _as_bars(policy: str, decision: Decision, upstream: str | None, routes: Routes) -> Group:
     target = f" -> {upstream} ({routes.upstreams[upstream].model})" if upstream else ""
     score = "" if decision.score is None else f", score {decision.score:.2f}"
     bars = Table.grid(padding=(0, 1))

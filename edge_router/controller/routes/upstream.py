@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, HttpUrl, model_validator
+from pydantic import AfterValidator, Field, HttpUrl, PrivateAttr, model_validator
 
 from edge_router.controller.operation import KINDS, Operation
 from edge_router.controller.routes.section import Section
@@ -15,22 +15,31 @@ from edge_router.errors import ConfigError
 
 
 class ApiKey(Section):
-    """Where an upstream's key is found; the key itself never stands in the file."""
+    """Where an upstream's key is found; the key itself never stands in the file, unless that is the old `config.yaml`.
+    It is never shown."""
 
-    env: str | None = None
+    env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     file: Path | None = None
+    _written: str | None = PrivateAttr(None)
+
+    @classmethod
+    def written(cls, key: str) -> "ApiKey":
+        """One that stands in the old `config.yaml` itself."""
+        found = cls.model_construct()
+        found._written = key
+        return found
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.env is None) == (self.file is None):
+        if self._written is None and (self.env is None) == (self.file is None):
             raise ValueError("give either env or file")
         return self
 
     def read(self) -> str:
         """Raises ConfigError naming the source, never what it holds."""
-        source = f"api_key.env {self.env}" if self.file is None else f"api_key.file {self.file}"
+        source = f"api_key.env {self.env}" if self.env else f"api_key.file {self.file}" if self.file else "api_key"
         try:
-            text = os.environ.get(self.env or "", "") if self.file is None else self.file.read_text()
+            text = self._written or (self.file.read_text() if self.file else os.environ.get(self.env or "", ""))
         except OSError as error:
             raise ConfigError(f"{source}: {error.strerror}") from error
         except UnicodeDecodeError:

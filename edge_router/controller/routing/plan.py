@@ -1,8 +1,9 @@
 """What routing says of a request: the upstreams that may answer it, in order, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
 from edge_router.controller.classification.decision import Decision
 from edge_router.controller.record import Record
 
@@ -32,8 +33,36 @@ class Plan:
     def headers(self, upstream: str, model: str) -> dict[str, str]:
         """What a reply says of the choice: the old contract's header and `x-edge-router-*`. Values are ASCII, whatever
         labels and names hold."""
-        raise NotImplementedError
+        said: Mapping[str, object] = {
+            "policy": self.policy,
+            "strategy": self.strategy,
+            "label": self.label,
+            "confidence": self.decision and round(self.decision.confidence, 4),
+            "score": None if self.decision is None or self.decision.score is None else round(self.decision.score, 4),
+            "rule": self.rule,
+            "level": self.level,
+            "upstream": upstream,
+            "model": model,
+            "degraded": self.degraded,
+            "classified-in-ms": None if self.classified_in is None else round(self.classified_in * 1000, 2),
+        }
+        ours = {f"{DECISION_HEADER_PREFIX}{name}": _ascii(value) for name, value in said.items() if value is not None}
+        return {CHOSEN_CLASSIFIER_HEADER: _ascii(self.label or upstream)} | ours
 
     def describe(self, record: Record) -> None:
         """Puts what is known here into the request's record."""
-        raise NotImplementedError
+        record.policy = self.policy
+        record.strategy = self.strategy
+        record.label = self.label
+        record.rule = self.rule
+        record.level = self.level
+        record.degraded = self.degraded
+        record.classified_in = self.classified_in
+
+
+def _ascii(value: object) -> str:
+    """Labels and names are data: whatever they hold, a header stays one line."""
+    text = str(value)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in text)

@@ -1,0 +1,125 @@
+"""`edge-router check`: what a routes.yaml means, or everything that is wrong with it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
+from edge_router.cli.supposed import Here
+from edge_router.controller.routes.names import dotted
+from edge_router.controller.routes.routes import Routes
+from edge_router.controller.routes.schema import schema
+from edge_router.controller.routes.upstream import Upstream
+from edge_router.controller.settings import Settings
+from edge_router.errors import ConfigError
+from edge_router.settings import read
+
+Meaning = Mapping[str, Any]
+
+
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="The file; EDGE_ROUTER_ROUTES by default.", show_default=False)
+    ] = None,
+    json: JsonOption = False,
+    as_schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of such files, for an editor.")
+    ] = False,
+    repository: RepositoryOption = None,
+    overrides: OverridesOption = None,
+) -> None:
+    """Say what a routes.yaml means. One that is wrong ends this with exit code 1 and every mistake by its line. With
+    --repository the labels in it are compared with those of the network there."""
+    if as_schema:
+        typer.echo(schema())
+        return
+    try:
+        routes = Routes.read(file or read(Settings).routes)
+        if repository is not None:
+            routes.check_labels(Here(open_pipeline(repository, overrides)).labels)
+    except ConfigError as error:
+        problems = str(error).splitlines()
+        typer.echo(orjson.dumps({"problems": problems}).decode() if json else "\n".join(problems), err=not json)
+        raise typer.Exit(1) from None
+    meaning = _meaning(routes)
+    typer.echo(orjson.dumps(meaning, option=orjson.OPT_INDENT_2).decode() if json else "\n".join(_lines(meaning)))
+
+
+def _meaning(routes: Routes) -> Meaning:
+    """By part of the file, what each name there stands for, in words."""
+    helpers = {"a chat UI's own questions": routes.helpers} if routes.helpers else {}
+    embeddings = {"embeddings": routes.embeddings or "the model that is named"}
+    return {
+        "upstreams": {name: _upstream(upstream) for name, upstream in routes.upstreams.items()},
+        "fallbacks": {name: ", then ".join(members) for name, members in routes.fallbacks.items()},
+        "splits": {name: _split(parts) for name, parts in routes.splits.items()},
+        "shadows": {name: f"{shadow.share:.0%} to {shadow.to} too" for name, shadow in routes.shadows.items()},
+        "rules": {key: text for key, text in _rules(routes) if key.startswith("rules")},
+        "auto": {"policy": routes.auto, **embeddings, **helpers},
+        **{f"policy {name}": dict(_policy(name, routes)) for name in routes.policies},
+        "affinity": _affinity(routes),
+        "classified": _classified(routes),
+    }
+
+
+def _upstream(upstream: Upstream) -> str:
+    where = "stays in this house" if upstream.is_local else "leaves this house"
+    speaks = ", ".join(sorted(upstream.operations))
+    key = f"; its key cannot be read here: {problem}" if (problem := _key_problem(upstream)) else ""
+    return f"{upstream.model} at {upstream.url} ({upstream.kind}), {where}; answers {speaks}{key}"
+
+
+def _key_problem(upstream: Upstream) -> str | None:
+    try:
+        if upstream.api_key:
+            upstream.api_key.read()
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def _split(parts: Mapping[str, float]) -> str:
+    return ", ".join(f"{weight / sum(parts.values()):.0%} {name}" for name, weight in parts.items())
+
+
+def _rules(routes: Routes) -> Iterator[tuple[str, str]]:
+    for place, rule in routes.all_rules():
+        name = f" ({rule.name})" if rule.name else ""
+        does = [*(["must not leave this house"] if rule.local_only else []), *([f"to {rule.to}"] if rule.to else [])]
+        yield f"{dotted(place)}{name}", f"{rule.when}: {', '.join(does)}"
+
+
+def _policy(name: str, routes: Routes) -> Iterator[tuple[str, str]]:
+    policy = routes.policies[name]
+    yield from ((key, text) for key, text in _rules(routes) if key.startswith(f"policies.{name}."))
+    least = policy.abstain or routes.abstain
+    if least.confidence or least.margin:
+        yield "abstain", f"below confidence {least.confidence:g} or margin {least.margin:g}: the default"
+    yield from ((f"score from {rule.at_least:g}", rule.upstream) for rule in policy.score)
+    yield from policy.routes.items()
+    yield "else", policy.default or routes.default
+
+
+def _affinity(routes: Routes) -> Meaning:
+    section = routes.affinity
+    return {f"by {section.by}": f"{section.minutes:g} min, up in {', '.join(section.order)}"} if section else {}
+
+
+def _classified(routes: Routes) -> Meaning:
+    turns = routes.text.earlier_turns
+    earlier = f"with {turns} before it" if turns else "alone"
+    urls = ", ".join(map(str, routes.classifier.urls))
+    return {
+        "text": f"the last user turn {earlier}, {routes.text.head_chars} + {routes.text.tail_chars} characters of it",
+        "by": f"{urls or 'the network in the process'} within {routes.classifier.budget_ms} ms",
+    }
+
+
+def _lines(meaning: Meaning) -> Iterator[str]:
+    for part, said in meaning.items():
+        if said:
+            yield part
+            yield from (f"  {key}: {text}" for key, text in said.items())

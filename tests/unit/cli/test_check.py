@@ -1,0 +1,69 @@
+"""`edge-router check`: what a file means, or what is wrong with it."""
+
+import json
+from pathlib import Path
+
+from tests.command import edge_router
+
+ROOT = Path(__file__).parents[3]
+ROUTES = """\
+upstreams:
+  small: {url: http://127.0.0.1:1/v1, model: s}
+  large: {url: https://api.example.com/v1, model: l, api_key: {env: EDGE_ROUTER_TEST_NO_SUCH_KEY}}
+default: small
+fallbacks: {careful: [large, small]}
+rules:
+  - {name: helpdesk, when: {header: {x-team: help*}, tools: false, tokens: {below: 4000}}, to: careful}
+  - {when: {task: Extraction}, local_only: true}
+policies:
+  task_router: {routes: {Code Generation: large}}
+"""
+
+
+def test_a_file_is_said_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text(ROUTES)
+    done = edge_router("check", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    for line in (
+        "  careful: large, then small",
+        "  rules.0 (helpdesk): header x-team help* and no tools and tokens below 4000: to careful",
+        "  rules.1: task Extraction: must not leave this house",
+        "  Code Generation: large",
+        "  else: small",
+    ):
+        assert line in done.stdout.splitlines()
+    meaning = json.loads(edge_router("check", str(file), "--json").stdout)
+    assert "stays in this house" in meaning["upstreams"]["small"]
+    assert "leaves this house" in meaning["upstreams"]["large"]
+    assert "EDGE_ROUTER_TEST_NO_SUCH_KEY" in meaning["upstreams"]["large"]
+    assert meaning["policy task_router"] == {"Code Generation": "large", "else": "small"}
+
+
+def test_what_is_wrong_is_listed_and_ends_with_1(tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text(ROUTES.replace("to: careful", "to: carful").replace("default: small", "default: smal"))
+    done = edge_router("check", EDGE_ROUTER_ROUTES=str(file))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert [line.split(": ")[:2] for line in done.stderr.splitlines()] == [
+        [f"{file}:4", "default"],
+        [f"{file}:7", "rules.0.to"],
+    ]
+    as_json = edge_router("check", str(file), "--json")
+    assert as_json.returncode == 1
+    assert json.loads(as_json.stdout)["problems"] == done.stderr.splitlines()
+
+
+def test_labels_are_compared_with_those_of_a_repository(tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    repository = str(ROOT / "model_repository")
+    file.write_text(ROUTES)
+    assert edge_router("check", str(file), "--repository", repository).returncode == 0
+    file.write_text(ROUTES.replace("Extraction", "Extractoin"))
+    done = edge_router("check", str(file), "--repository", repository)
+    assert done.returncode == 1
+    assert "rules.1.when.task: Extractoin is no label" in done.stderr
+
+
+def test_the_schema_that_is_shipped_is_the_one_of_this_version() -> None:
+    assert (ROOT / "docs" / "routes.schema.json").read_text() == edge_router("check", "--schema").stdout

@@ -1,0 +1,58 @@
+"""What a reply says of the plan."""
+
+import pytest
+
+from edge_router.controller.operation import Operation
+from edge_router.controller.record import Record
+from edge_router.controller.routing.plan import Plan
+from tests.unit.controller.routing.situation import decision
+
+FULL = Plan(
+    ["small"],
+    "triton",
+    "task_router",
+    decision("Code", 0.123456, 0.0),
+    "Code",
+    rule="tools",
+    level="cached",
+    degraded="large is down",
+    classified_in=0.00123,
+)
+
+
+def test_headers_say_what_is_known() -> None:
+    assert FULL.headers("small", "small-model") == {
+        "X-Chosen-Classifier": "Code",
+        "x-edge-router-policy": "task_router",
+        "x-edge-router-strategy": "triton",
+        "x-edge-router-label": "Code",
+        "x-edge-router-confidence": "0.1235",
+        "x-edge-router-score": "0.0",
+        "x-edge-router-rule": "tools",
+        "x-edge-router-level": "cached",
+        "x-edge-router-upstream": "small",
+        "x-edge-router-model": "small-model",
+        "x-edge-router-degraded": "large is down",
+        "x-edge-router-classified-in-ms": "1.23",
+    }
+
+
+def test_headers_say_nothing_else() -> None:
+    assert Plan(["small"], "pinned").headers("small", "m") == {
+        "X-Chosen-Classifier": "small",
+        "x-edge-router-strategy": "pinned",
+        "x-edge-router-upstream": "small",
+        "x-edge-router-model": "m",
+    }
+
+
+@pytest.mark.parametrize(("model", "said"), [("zoé", "zo?"), ("a\r\nx-evil: 1", "a??x-evil: 1")])
+def test_a_header_is_one_line_of_ascii_whatever_the_names_are(model: str, said: str) -> None:
+    assert Plan(["small"], "pinned").headers("small", model)["x-edge-router-model"] == said
+
+
+def test_the_record_has_it_all() -> None:
+    record = Record("id", Operation.CHAT)
+    FULL.describe(record)
+    for name in ("policy", "strategy", "label", "rule", "level", "degraded", "classified_in"):
+        assert getattr(record, name) == getattr(FULL, name)

@@ -1,0 +1,151 @@
+"""The first rule that matches decides."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.controller.asked import Features
+from edge_router.controller.routing.router import Router
+from tests.unit.controller.routing.situation import (
+    MONDAY_NOON,
+    Classifier,
+    asked,
+    circumstances,
+    planned,
+    routes,
+)
+
+SENT = Features(tokens=1000, tools=True, response_format=True)
+
+
+@pytest.mark.parametrize(
+    ("when", "matches"),
+    [
+        pytest.param({}, True, id="anything"),
+        pytest.param({"tools": True}, True, id="tools"),
+        pytest.param({"tools": False}, False, id="no tools"),
+        pytest.param({"images": True}, False, id="images"),
+        pytest.param({"images": False}, True, id="no images"),
+        pytest.param({"response_format": True}, True, id="a form"),
+        pytest.param({"helper": True}, False, id="helper"),
+        pytest.param({"tokens": {"at_least": 1000}}, True, id="tokens at least"),
+        pytest.param({"tokens": {"below": 1000}}, False, id="tokens below"),
+        pytest.param({"tokens": {"at_least": 1, "below": 1001}}, True, id="tokens between"),
+        pytest.param({"header": {"X-Team": "research*"}}, True, id="header, whatever the case of its name"),
+        pytest.param({"header": {"x-team": ["sales", "RESEARCH-?"]}}, True, id="one of several patterns"),
+        pytest.param({"header": {"x-team": "search*"}}, False, id="a pattern is for the whole value"),
+        pytest.param({"header": {"x-other": "*"}}, False, id="header that is not there"),
+        pytest.param({"header": {"x-team": "*", "x-other": "*"}}, False, id="one header of two"),
+        pytest.param({"model": "aut?"}, True, id="model"),
+        pytest.param({"model": ["gpt-4*"]}, False, id="another model"),
+        pytest.param({"link": {"medium": "down"}}, True, id="link down"),
+        pytest.param({"link": {"small": "down"}}, False, id="link not down"),
+        pytest.param({"link": {"medium": "down", "small": "up"}}, True, id="two links"),
+        pytest.param({"task": "Code"}, True, id="task"),
+        pytest.param({"task": ["Chatbot", "Other"]}, False, id="other tasks"),
+        pytest.param({"complexity": {"at_least": 0.25}}, True, id="score"),
+        pytest.param({"complexity": {"below": 0.25}}, False, id="score too high"),
+        pytest.param({"dimensions": {"Reasoning": {"at_least": 0.6}}}, True, id="dimension"),
+        pytest.param({"dimensions": {"Reasoning": {"at_least": 0.6}, "Other": {"below": 0.4}}}, False, id="one of two"),
+        pytest.param({"confidence": {"at_least": 0.8}}, True, id="confidence"),
+        pytest.param({"confidence": {"below": 0.8}}, False, id="confidence too high"),
+        pytest.param({"margin": {"at_least": 0.5}}, True, id="margin"),
+        pytest.param({"margin": {"at_least": 0.7}}, False, id="margin too small"),
+        pytest.param({"tools": True, "task": "Code"}, True, id="both"),
+        pytest.param({"tools": True, "task": "Chatbot"}, False, id="one of both"),
+    ],
+)
+async def test_all_conditions_of_a_rule_must_hold(when: dict[str, Any], matches: bool) -> None:
+    around = circumstances("medium", headers={"x-team": "Research-1"})
+    plan = await planned({"rules": [{"when": when, "to": "large"}]}, asked(features=SENT), around)
+    assert (plan.upstreams[0], plan.rule) == (("large", "rules.0") if matches else ("small", None))
+
+
+@pytest.mark.parametrize(
+    ("time", "hours_later", "matches"),
+    [
+        ({"from": "12:00", "to": "13:00"}, 0, True),
+        ({"from": "11:00", "to": "12:00"}, 0, False),
+        ({"from": "22:00", "to": "06:00"}, 10, True),
+        ({"from": "22:00", "to": "06:00"}, 17.9, True),
+        ({"from": "22:00", "to": "06:00"}, 18, False),
+        ({"from": "22:00", "to": "06:00", "days": ["mon"]}, 17, True),
+        ({"from": "22:00", "to": "06:00", "days": ["tue"]}, 17, False),
+        ({"days": ["mon"]}, 0, True),
+        ({"days": ["mon"]}, 12, False),
+        ({"from": "12:00"}, 11.9, True),
+        ({"from": "12:00"}, 12, False),
+        ({"from": 22 * 60, "to": "23:00"}, 10, True),
+    ],
+)
+async def test_hours_may_go_on_after_midnight(time: dict[str, Any], hours_later: float, matches: bool) -> None:
+    now: datetime = MONDAY_NOON + timedelta(hours=hours_later)
+    plan = await planned({"rules": [{"when": {"time": time}, "to": "large"}]}, around=circumstances(now=now))
+    assert plan.upstreams[0] == ("large" if matches else "small")
+
+
+async def test_the_first_of_the_rules_that_match_decides_and_those_of_all_policies_come_first() -> None:
+    rules = [{"when": {"images": True}, "to": "small"}, {"name": "second", "to": "medium"}, {"to": "large"}]
+    policy = {"rules": [{"to": "large"}], "routes": {"Code": "large"}}
+    assert (await planned({"rules": rules, "policies": {TASK_ROUTER: policy}})).rule == "second"
+    assert (await planned({"policies": {TASK_ROUTER: policy}})).rule == "policies.task_router.rules.0"
+
+
+async def test_a_policys_rules_are_its_own() -> None:
+    policies = {TASK_ROUTER: {"rules": [{"to": "large"}]}, COMPLEXITY_ROUTER: {}}
+    assert (await planned({"policies": policies}, asked(COMPLEXITY_ROUTER))).upstreams[0] == "small"
+
+
+async def test_confidence_is_that_of_the_policy_asked_for() -> None:
+    content = {"rules": [{"when": {"confidence": {"below": 0.7}}, "to": "large"}]}
+    assert (await planned(content, asked(TASK_ROUTER))).upstreams[0] == "small"
+    assert (await planned(content, asked(COMPLEXITY_ROUTER))).upstreams[0] == "large"
+
+
+async def test_the_classifier_is_asked_once_and_only_where_the_cheap_conditions_hold() -> None:
+    classifier = Classifier()
+    rules = [
+        {"when": {"tools": True, "task": "Other"}, "to": "medium"},
+        {"when": {"task": "Other"}, "to": "medium"},
+        {"when": {"complexity": {"at_least": 0.9}}, "to": "medium"},
+    ]
+    content = {"rules": [*rules, {"when": {"tools": False}, "to": "large"}]}
+    assert (await planned(content, classifier=classifier)).rule == "rules.3"
+    assert classifier.texts == ["hello"]
+    await planned({"rules": rules[:1]}, classifier=classifier)
+    assert classifier.texts == ["hello"]
+
+
+async def test_rules_that_need_no_decision_hold_when_nobody_can_classify() -> None:
+    rules = [{"when": {"task": "Code"}, "to": "medium"}, {"when": {"tools": False}, "to": "large"}]
+    plan = await planned({"rules": rules}, classifier=Classifier(reason="classifier unavailable"))
+    assert (plan.upstreams[0], plan.level, plan.degraded) == ("large", "rules", "classifier unavailable")
+
+
+async def test_a_chat_uis_own_questions_go_to_their_own_target_before_the_rules() -> None:
+    content = {"helpers": "medium", "rules": [{"to": "large"}]}
+    plan = await planned(content, asked(features=Features(helper=True)))
+    assert (list(plan.upstreams), plan.rule) == (["medium", "small"], "helpers")
+    assert (await planned(content)).upstreams[0] == "large"
+
+
+async def test_what_is_looked_at_on_the_way_is_told_without_what_the_client_sent() -> None:
+    rules = [
+        {"when": {"header": {"x-team": "sales"}}, "to": "medium"},
+        {"when": {"tokens": {"below": 10}}, "to": "medium"},
+        {"when": {"task": "Chatbot"}, "to": "medium"},
+    ]
+    policy = {"routes": {"Code": "large"}, "score": [{"at_least": 0.5, "upstream": "medium"}]}
+    router = Router(routes(rules=rules, policies={TASK_ROUTER: policy}), Classifier())
+    around = circumstances(headers={"x-team": "a secret"})
+    plan, steps = await router.explain(asked(features=Features(tokens=20)), around)
+    assert plan.upstreams[0] == "large"
+    assert steps == [
+        ("rules.0", "the header x-team says something else"),
+        ("rules.1", "20 tokens are not below 10"),
+        ("rules.2", "the task is Code"),
+        ("policies.task_router.score.0.5", "there is no score"),
+        ("policies.task_router.routes.Code", None),
+    ]
