@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from edge_router.asgi.types import Receive, Scope
 from edge_router.errors import RequestError, UnavailableError
@@ -14,6 +14,10 @@ PIECES = 16_384
 
 class TooLargeError(RequestError):
     status = 413
+
+    @classmethod
+    def beyond(cls, limit: int) -> Self:
+        return cls(f"the body is larger than {limit} bytes; send less or raise EDGE_ROUTER_BODY_BYTES")
 
 
 class TooSlowError(RequestError):
@@ -63,7 +67,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: floa
     not complete after `seconds`, RequestError when the client left, FullError."""
     announced = dict(scope["headers"]).get(b"content-length", b"0")
     if announced.isdigit() and int(announced) > limit:
-        raise TooLargeError(_too_large(limit))
+        raise TooLargeError.beyond(limit)
     try:
         async with asyncio.timeout(seconds):
             return await _read(receive, limit, take)
@@ -82,14 +86,10 @@ async def _read(receive: Receive, limit: int, take: Take) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            raise TooLargeError(_too_large(limit))
+            raise TooLargeError.beyond(limit)
         take(len(part))
         parts.append(part)
         if len(parts) > PIECES:
             raise TooLargeError(f"the body comes in more than {PIECES} pieces; send it in larger ones")
         more = message.get("more_body", False)
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _too_large(limit: int) -> str:
-    return f"the body is larger than {limit} bytes; send less or raise EDGE_ROUTER_BODY_BYTES"

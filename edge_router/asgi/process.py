@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NoReturn
 
+import orjson
 import structlog
 import uvicorn
 import uvloop
@@ -22,13 +23,13 @@ CONNECTIONS = 4096
 """Open at once. Idle ones cost a few kilobytes each, and must not keep the next client waiting."""
 IDLE_SECONDS = 75
 """A connection without a request may stay open that long."""
-GRACE_SECONDS = 10
+GRACE_SECONDS = 10.0
 """Answers under way have that long to end once the process is told to stop."""
 
 
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> NoReturn:
+def run(main: Callable[[], Coroutine[Any, Any, None]], log_level: str = "info") -> NoReturn:
     """Runs `main` to its end and ends the process."""
-    log_as_json()
+    log_as_json(log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
     sys.stdout.flush()
@@ -53,9 +54,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_http(app: Application, host: str, port: int, stopped: asyncio.Event, *, receive_seconds: float) -> None:
-    """Serves until `stopped`; answers under way are finished first. A client that has not sent its headers after
-    `receive_seconds` is cut off."""
+async def serve_http(
+    app: Application,
+    host: str,
+    port: int,
+    stopped: asyncio.Event,
+    *,
+    receive_seconds: float,
+    grace_seconds: float = GRACE_SECONDS,
+) -> None:
+    """Serves until `stopped`; answers under way have `grace_seconds` to end. A client that has not sent its headers
+    after `receive_seconds` is cut off."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -67,7 +76,7 @@ async def serve_http(app: Application, host: str, port: int, stopped: asyncio.Ev
         backlog=1024,
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=grace_seconds,  # type: ignore[arg-type]  # whole seconds by its annotation alone
         proxy_headers=False,
         server_header=False,
         access_log=False,
@@ -96,14 +105,16 @@ def check_free(host: str, port: int) -> None:
         raise ConfigError(f"cannot listen on {host}:{port}: {reason}; choose another port or address") from error
 
 
-def log_as_json() -> None:
-    """One JSON object a line on standard output. What a line may hold is decided where it is written: never a
-    prompt."""
+def log_as_json(level: str) -> None:
+    """One JSON object a line on standard output, from `level` on. What a line may hold is decided where it is written:
+    never a prompt."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(orjson.dumps),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
     )

@@ -16,6 +16,9 @@ class Record:
     key: str | None = None
     """Name of the access key."""
     traceparent: str | None = None
+    """Of the request above: the client's, then ours, which an upstream is sent."""
+    span: object = None
+    """Ours, where traces are sent."""
 
     policy: str | None = None
     strategy: str | None = None

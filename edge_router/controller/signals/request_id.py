@@ -1,15 +1,16 @@
-"""The name of one request, in the client's reply, the upstream's request and the log."""
+"""The name of one request, in the client's reply, the upstream's request, the log and the trace."""
 
+import re
 import uuid
-
-from starlette.requests import Request
+from collections.abc import Mapping
 
 REQUEST_ID = "x-request-id"
 
+_TAKEN = re.compile(r"[!-~]{1,128}")
+"""What may stand in a header and in a line of a log."""
 
-def request_id(request: Request) -> str:
-    """The client's own, else one made up when it is first asked for."""
-    if not hasattr(request.state, "request_id"):
-        request.state.request_id = request.headers.get(REQUEST_ID) or uuid.uuid4().hex
-    name: str = request.state.request_id
-    return name
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """The client's own where it is one short printable word of ASCII, else a new one. `headers` in lower case."""
+    given = headers.get(REQUEST_ID)
+    return given if given is not None and _TAKEN.fullmatch(given) else uuid.uuid4().hex

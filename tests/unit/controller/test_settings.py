@@ -1,5 +1,6 @@
 """The environment: a wrong variable is refused at start, by its name."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,21 +12,28 @@ from edge_router.settings import read
 
 @pytest.fixture(autouse=True)
 def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ROUTES", "CLASSIFIER_URL", "HOST", "PORT", "CLASSIFIER_BUDGET_MS", "BODY_BYTES", "IDLE_SECONDS"):
-        monkeypatch.delenv(f"EDGE_ROUTER_{name}", raising=False)
+    for name in [name for name in os.environ if name.startswith("EDGE_ROUTER_")]:
+        monkeypatch.delenv(name)
 
 
 def test_a_container_needs_no_variable() -> None:
     settings = read(Settings)
     assert (settings.port, settings.host, settings.routes) == (8084, "127.0.0.1", Path("/etc/edge-router/routes.yaml"))
-    assert str(settings.classifier_url) == "http://router-server:8000/"
+    assert (settings.classifier_url, settings.classifier_budget_ms) == (None, None)
 
 
 def test_variables_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_ROUTER_PORT", "9000")
     monkeypatch.setenv("EDGE_ROUTER_CLASSIFIER_BUDGET_MS", "20")
+    monkeypatch.setenv("EDGE_ROUTER_ALLOWED_HOSTS", "box.example.com, llm.example.com")
     settings = read(Settings)
     assert (settings.port, settings.classifier_budget_ms) == (9000, 20)
+    assert settings.allowed_hosts == ["box.example.com", "llm.example.com"]
+
+
+def test_several_classifiers_stand_in_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_ROUTER_CLASSIFIER_URL", "http://first:8000, http://second:8000")
+    assert [str(url) for url in read(Settings).classifier_url or ()] == ["http://first:8000/", "http://second:8000/"]
 
 
 @pytest.mark.parametrize(
@@ -38,10 +46,23 @@ def test_variables_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CLASSIFIER_BUDGET_MS", "1.5"),
         ("BODY_BYTES", "-1"),
         ("BODY_BYTES", "8MB"),
+        ("IMAGE_BODY_BYTES", "0"),
         ("CONNECT_SECONDS", "0"),
+        ("FIRST_BYTE_SECONDS", "0"),
         ("IDLE_SECONDS", "0"),
         ("IDLE_SECONDS", "nan"),
+        ("IDLE_SECONDS", "inf"),
+        ("RETRIES", "-1"),
+        ("RETRY_BUDGET", "20"),
+        ("BREAKER_FAILURES", "0"),
+        ("BREAKER_SECONDS", "0"),
+        ("GRACE_SECONDS", "-1"),
+        ("INSECURE", "perhaps"),
+        ("METRICS_OPEN", "2"),
+        ("LOG_LEVEL", "verbose"),
+        ("ALLOWED_HOSTS", "box,"),
         ("CLASSIFIER_URL", "router-server:8000"),
+        ("CLASSIFIER_URL", "http://router-server:8000,"),
         ("CLASSIFIER_URL", ""),
     ],
 )

@@ -1,0 +1,30 @@
+"""Whom an address can be reached by: this machine alone, or others."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from edge_router.controller.access.hosts import Hosts
+from edge_router.controller.access.keys import Keys
+from edge_router.errors import ConfigError
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_exposed(host: str, keys: Keys | None, insecure: bool) -> None:
+    """Raises ConfigError where anybody in the network could use the upstreams and their keys."""
+    if keys is None and not insecure and not is_loopback(host):
+        raise ConfigError(
+            f"host {host}: whoever reaches this address could ask, for there are no access keys; make one with "
+            "`edge-router keys add NAME --keys FILE` and name the file in EDGE_ROUTER_KEYS, listen on 127.0.0.1, or "
+            "take the risk with --insecure (EDGE_ROUTER_INSECURE=true)"
+        )
+
+
+def hosts_asked_for(host: str, keys: Keys | None, allowed: Sequence[str]) -> Hosts | None:
+    """The names that the door lets pass. Where a key must be shown, no stranger's page has one; it may then be any."""
+    return Hosts(allowed) if allowed or keys is None or is_loopback(host) else None
