@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from edge_router.controller.operation import Operation
 from edge_router.controller.routes.upstream import Upstream
 
 PATH = "/demo/v1"
@@ -22,7 +23,7 @@ def upstreams(port: int) -> dict[str, Upstream]:
     """Two upstreams at this very server, so that a route can be seen to differ."""
     url = f"http://127.0.0.1:{port}{PATH}"
     return {
-        size: Upstream.model_validate({"url": url, "model": model})
+        size: Upstream.model_validate({"url": url, "model": model, "speaks": [Operation.CHAT]})
         for size, model in (("small", SMALL), ("large", LARGE))
     }
 
