@@ -19,4 +19,4 @@ RUN apt-get -o Acquire::Check-Valid-Until=false update \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc/*
 COPY --from=model /tiny.gguf /models/tiny.gguf
 USER 1000:1000
-CMD ["llama-server", "--model", "/models/tiny.gguf", "--host", "0.0.0.0", "--port", "8080", "--ctx-size", "512", "--threads", "1", "--no-webui"]
+CMD ["llama-server", "--model", "/models/tiny.gguf", "--host", "0.0.0.0", "--port", "8080", "--ctx-size", "512", "--threads", "1", "--no-webui", "--embeddings", "--pooling", "mean"]

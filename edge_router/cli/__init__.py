@@ -5,7 +5,7 @@ import sys
 import typer
 
 from edge_router import __version__
-from edge_router.cli import bench, doctor, evaluate, models, route, serve, train, up
+from edge_router.cli import bench, check, doctor, evaluate, explain, keys, models, route, serve, train, up
 from edge_router.errors import RouterError
 
 application = typer.Typer(
@@ -18,10 +18,13 @@ application = typer.Typer(
 application.command("up")(up.up)
 application.command("serve")(serve.serve)
 application.command("route")(route.route)
+application.command("explain")(explain.explain)
+application.command("check")(check.check)
 application.command("doctor")(doctor.doctor)
 application.command("bench")(bench.bench)
 application.command("evaluate")(evaluate.evaluate)
 application.command("train")(train.train)
+application.add_typer(keys.application, name="keys")
 application.add_typer(models.application, name="models")
 
 

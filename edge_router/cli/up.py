@@ -5,17 +5,15 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from edge_router.asgi.process import check_free
 from edge_router.cli.options import OverridesOption, RepositoryOption, open_pipeline
 from edge_router.contract import COMPLEXITY_ROUTER, ROUTER_CONTROLLER_PORT, TASK_ROUTER
 from edge_router.controller import demo
-from edge_router.controller.app import app
 from edge_router.controller.classification.local import LocalClassifier
+from edge_router.controller.controller import Controller
 from edge_router.controller.routes import ollama
 from edge_router.controller.routes.routes import Routes
-from edge_router.controller.server import serve
-from edge_router.controller.settings import Limits
-from edge_router.errors import ConfigError
+from edge_router.controller.server import prepare, serve
+from edge_router.controller.settings import Settings
 from edge_router.settings import read
 
 RoutesOption: TypeAlias = Annotated[
@@ -28,31 +26,33 @@ RoutesOption: TypeAlias = Annotated[
 LARGE_TASKS = ("Brainstorming", "Code Generation", "Summarization", "Text Generation")
 DEMANDING = 0.5
 """Complexity score from which the large model answers."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def up(
     routes: RoutesOption = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; there are no keys yet, so only loopback.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = ROUTER_CONTROLLER_PORT,
+        str | None, typer.Option(help="Address to listen on; beyond loopback only with keys.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, show_default=str(ROUTER_CONTROLLER_PORT))] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="File of the access keys; `edge-router keys add` makes one.")
+    ] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Listen beyond loopback without keys.", show_default=False)
+    ] = None,
     repository: RepositoryOption = None,
     overrides: OverridesOption = None,
 ) -> None:
-    """Serve the OpenAI-compatible address on this machine."""
-    if host not in LOOPBACK:
-        raise ConfigError(
-            f"--host {host}: only loopback ({', '.join(LOOPBACK)}); put a proxy with access control in front"
-        )
-    check_free(host, port)
-    taken = routes_in_use(routes, port)
+    """Serve the address for OpenAI's, Ollama's and Anthropic's clients on this machine."""
+    given = {"host": host, "port": port, "keys": keys, "insecure": insecure}
+    settings = read(Settings, **{name: value for name, value in given.items() if value is not None})
+    who = prepare(settings)
+    taken = routes_in_use(routes, settings.port)
     pipeline = open_pipeline(repository, overrides)
-    limits = read(Limits)
-    application = app(taken, lambda session: LocalClassifier(pipeline), limits, more=demo.routes)
-    for line in _greeting(taken, host, port):
+    controller = Controller(taken, settings, file=routes, local=LocalClassifier(pipeline), keys=who)
+    for line in _greeting(taken, settings.host, settings.port):
         typer.echo(line)
-    serve(application, host, port, limits)
+    serve(controller, more=demo.routes)
 
 
 def routes_in_use(file: Path | None, port: int) -> Routes:

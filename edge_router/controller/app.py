@@ -1,12 +1,8 @@
-"""The OpenAI-compatible address: endpoints only. What they answer is decided in `router`, and sent by `upstream`."""
+"""The address: what answers where. A model's answer comes through `flow`; everything else is here."""
 
-import asyncio
-import contextlib
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import aiohttp
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,115 +12,109 @@ from starlette.routing import BaseRoute, Route
 
 from edge_router import __version__
 from edge_router.asgi.body import read_body
-from edge_router.contract import AUTO_MODEL, DECISION_HEADER_PREFIX
-from edge_router.controller.classification.classifier import Classifier
-from edge_router.controller.errors import error_response, http_error, router_error, unexpected_error
-from edge_router.controller.routes.routes import Routes
-from edge_router.controller.routing.policy import Choice
-from edge_router.controller.routing.router import Router
-from edge_router.controller.settings import Limits
-from edge_router.controller.signals.request_id import REQUEST_ID, request_id
-from edge_router.controller.surfaces.chat import Chat
-from edge_router.controller.upstreams.relay import Call, Relay
+from edge_router.asgi.types import Application, Receive, Scope, Send
+from edge_router.controller.access.door import Door
+from edge_router.controller.access.exposure import hosts_asked_for
+from edge_router.controller.asked import Asked
+from edge_router.controller.controller import Controller
+from edge_router.controller.errors import headers_of, http_error, router_error, unexpected_error
+from edge_router.controller.flow import Flow, planned
+from edge_router.controller.routing.plan import Plan
+from edge_router.controller.surfaces import openapi
+from edge_router.controller.surfaces.catalogue import Catalogue
+from edge_router.controller.surfaces.listing import Listing, started_now
+from edge_router.controller.surfaces.route import route
+from edge_router.controller.surfaces.table import PATHS
 from edge_router.errors import RouterError
 
-PASSED_ON = ("accept", "traceparent", "tracestate")
-"""Client headers an upstream may see. Authorization is not among them: each upstream has its own key."""
+CHAT = "/v1/chat/completions"
 
-MakeClassifier = Callable[[aiohttp.ClientSession], Classifier]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Controller:
-    """The endpoints and what they share: one router, one HTTP session, the upstreams' keys."""
+class Endpoints:
+    def __init__(self, controller: Controller) -> None:
+        self.flows = {path: Flow(controller, path) for path in PATHS}
+        self._controller = controller
+        self._document = orjson.dumps(openapi.document())
 
-    def __init__(self, routes: Routes, make_classifier: MakeClassifier, limits: Limits) -> None:
-        """Raises ConfigError when an upstream's key cannot be read."""
-        self._routes = routes
-        self._make_classifier = make_classifier
-        self._limits = limits
-        self._keys = routes.read_keys()
-        self._started = int(time.time())
-
-    @contextlib.asynccontextmanager
-    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._limits.connect_seconds, sock_read=self._limits.idle_seconds
-        )
-        connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
-            self._session = session
-            self._router = Router(
-                self._routes, self._make_classifier(session), self._limits.classifier_budget_ms / 1000
-            )
-            meeting = asyncio.create_task(self._router.meet())
-            yield
-            meeting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await meeting
-
-    async def chat_completions(self, request: Request) -> Response | Relay:
-        try:
-            body = await read_body(
-                request.scope, request.receive, limit=self._limits.body_bytes, seconds=self._limits.receive_seconds
-            )
-            chat = Chat.parse(body)
-            choice = await self._router.choose(chat)
-        except RouterError as error:
-            code = "model_not_found" if error.status == 404 else None
-            return error_response(error.status, str(error), {REQUEST_ID: request_id(request)}, code)
-        return self._relay(request, chat, choice)
-
-    async def models(self, request: Request) -> Response:
-        names = [AUTO_MODEL, *self._routes.policies, *(target.model for target in self._routes.upstreams.values())]
-        listed = [
-            {"id": name, "object": "model", "created": self._started, "owned_by": "edge-router"}
-            for name in dict.fromkeys(names)
+    @property
+    def routes(self) -> list[BaseRoute]:
+        settings = self._controller.settings
+        return [
+            *(Route(path, flow, methods=["POST"]) for path, flow in self.flows.items()),
+            Route("/v1/route", self.route, methods=["POST"]),
+            *Listing(self._seen, started_now(), settings.receive_seconds).routes,
+            Route("/health", self.live),
+            Route("/health/live", self.live),
+            Route("/health/ready", self.ready),
+            Route("/config", self.config),
+            Route("/metrics", self.metrics),
+            Route("/openapi.json", self.openapi),
         ]
-        return _json({"object": "list", "data": listed})
+
+    async def route(self, request: Request) -> Response:
+        """The decision alone: nothing is sent to an upstream."""
+        caller = self._controller.access.admit(request.scope["headers"])
+        assembly, settings = self._controller.assembly, self._controller.settings
+        body = await read_body(
+            request.scope, request.receive, limit=settings.body_bytes, seconds=settings.receive_seconds
+        )
+
+        async def plan(asked: Asked) -> Plan:
+            return await planned(assembly, asked, caller, headers_of(request.scope))
+
+        models = {name: upstream.model for name, upstream in assembly.routes.upstreams.items()}
+        return Response(await route(body, assembly.surfaces[CHAT], plan, models), media_type="application/json")
 
     async def live(self, request: Request) -> Response:
         return _json({"status": "live", "version": __version__})
 
     async def ready(self, request: Request) -> Response:
         """Runs a real classification: a server that says it is ready may still be unable to answer."""
-        problem = await self._router.probe()
-        if problem is None:
-            return _json({"status": "ready", "classifier": "ready"})
-        return _json({"status": "degraded", "classifier": problem}, 503)
+        assembly = self._controller.assembly
+        problem = await assembly.ladder.probe()
+        upstreams = {name: "up" if assembly.upstreams.up(name) else "down" for name in assembly.routes.upstreams}
+        status = "ready" if problem is None else "degraded"
+        content = {"status": status, "classifier": problem or "ready", "upstreams": upstreams}
+        return _json(content, 200 if problem is None else 503)
 
     async def config(self, request: Request) -> Response:
         """The routes as loaded. A key is shown as the place it was read from, never as itself."""
-        return _json(self._routes.model_dump(mode="json", exclude_none=True))
+        self._controller.access.admit(request.scope["headers"])
+        return _json(self._controller.assembly.routes.model_dump(mode="json", exclude_none=True))
 
-    def _relay(self, request: Request, chat: Chat, choice: Choice) -> Relay:
-        identity = {REQUEST_ID: request_id(request)}
-        target = self._routes.upstreams[choice.upstream]
-        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-        headers |= {"content-type": "application/json", "accept-encoding": "identity"} | identity
-        if choice.upstream in self._keys:
-            headers["authorization"] = f"Bearer {self._keys[choice.upstream]}"
-        call = Call(f"{str(target.url).rstrip('/')}/chat/completions", chat.addressed_to(target.model), headers)
-        said = choice.headers(target.model)
-        facts: dict[str, object] = {name.removeprefix(DECISION_HEADER_PREFIX): value for name, value in said.items()}
-        return Relay(self._session, call, said | identity, facts | {"request_id": request_id(request)})
+    async def metrics(self, request: Request) -> Response:
+        if not self._controller.settings.metrics_open:
+            self._controller.access.admit(request.scope["headers"])
+        content, kind = self._controller.signals.metrics.exposition(request.headers.get("accept", ""))
+        return Response(content, media_type=kind)
+
+    async def openapi(self, request: Request) -> Response:
+        return Response(self._document, media_type="application/json")
+
+    def _seen(self, request: Request) -> Catalogue:
+        caller = self._controller.access.admit(request.scope["headers"])
+        assembly = self._controller.assembly
+        return Catalogue(assembly.routes, assembly.upstreams.up, caller)
 
 
-def app(routes: Routes, make_classifier: MakeClassifier, limits: Limits, more: Sequence[BaseRoute] = ()) -> Starlette:
+def app(controller: Controller, more: Sequence[BaseRoute] = ()) -> Application:
     """The ASGI application. `more`: routes of the caller's own, such as the demo upstream."""
-    controller = Controller(routes, make_classifier, limits)
-    endpoints = [
-        Route("/v1/chat/completions", controller.chat_completions, methods=["POST"]),
-        Route("/v1/models", controller.models),
-        Route("/health", controller.live),
-        Route("/health/live", controller.live),
-        Route("/health/ready", controller.ready),
-        Route("/config", controller.config),
-    ]
-    return Starlette(
-        routes=[*endpoints, *more],
-        lifespan=controller.lifespan,
+    endpoints = Endpoints(controller)
+    starlette = Starlette(
+        routes=[*endpoints.routes, *more],
+        lifespan=lambda _: controller.running(),
         exception_handlers={RouterError: router_error, HTTPException: http_error, Exception: unexpected_error},
     )
+
+    async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+        """What asks for a model's answer does not pass through Starlette: a tenth of what a request costs here."""
+        flow = endpoints.flows.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        await (flow or starlette)(scope, receive, send)
+
+    settings = controller.settings
+    return Door(inside, hosts_asked_for(settings.host, controller.keys, settings.allowed_hosts))
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:

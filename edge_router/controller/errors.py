@@ -1,52 +1,60 @@
-"""The one place where an error becomes an answer in OpenAI's shape: {"error": {"message", "type", "param", "code"}}."""
+"""An error of what is no model's answer, in the words of the API whose address was asked."""
 
+import math
 from collections.abc import Mapping
 
-import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edge_router.asgi.types import Scope
 from edge_router.controller.signals.request_id import REQUEST_ID, request_id
+from edge_router.controller.surfaces.envelope import wording
 from edge_router.errors import RouterError
+
+FAILED = f"the controller failed on this request; its log names the error by the {REQUEST_ID}"
 
 log = structlog.get_logger()
 
-TYPES = {
-    400: "invalid_request_error",
-    404: "not_found_error",
-    405: "invalid_request_error",
-    413: "invalid_request_error",
-}
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """By name in lower case; of a name that came twice, the last."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def envelope(status: int, message: str, code: str | None = None) -> bytes:
-    kind = TYPES.get(status, "server_error")
-    return orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
-
-
-def error_response(
-    status: int, message: str, headers: Mapping[str, str] | None = None, code: str | None = None
-) -> Response:
-    return Response(envelope(status, message, code), status, headers, "application/json")
+def said_with(error: RouterError) -> dict[str, str]:
+    """Headers that an answer to this error has."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after))
+    if error.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return headers
 
 
 async def router_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RouterError)
-    return error_response(error.status, str(error), code="not_found" if error.status == 404 else None)
+    return _response(request, error.status, str(error), said_with(error), error.code)
 
 
 async def http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = f"{request.method} {request.url.path}: {error.detail}"
-    return error_response(error.status_code, message, error.headers)
+    return _response(request, error.status_code, message, error.headers or {})
 
 
 async def unexpected_error(request: Request, error: Exception) -> Response:
     """The kind of error is in the log; the client learns that it is not to blame. Starlette raises the error once more,
     which ends the connection; the client is told."""
-    name = request_id(request)
-    log.error("request failed", request_id=name, error=type(error).__name__)
-    message = f"the controller failed on this request; its log names the error by the {REQUEST_ID}"
-    return error_response(500, message, {REQUEST_ID: name, "connection": "close"})
+    headers = {REQUEST_ID: request_id(headers_of(request.scope)), "connection": "close"}
+    log.error("request failed", request_id=headers[REQUEST_ID], error=type(error).__name__)
+    return _response(request, 500, FAILED, headers)
+
+
+def _response(
+    request: Request, status: int, message: str, headers: Mapping[str, str], code: str | None = None
+) -> Response:
+    named = {REQUEST_ID: request_id(headers_of(request.scope)), **headers}
+    content = wording(request.scope["path"]).error(status, message, code)
+    return Response(content, status, named, "application/json")

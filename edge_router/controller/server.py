@@ -1,16 +1,38 @@
 """Runs the controller until it is told to stop."""
 
+from collections.abc import Sequence
 from typing import NoReturn
 
-from edge_router.asgi.process import run, serve_http, stop_signal
-from edge_router.asgi.types import Application
-from edge_router.controller.settings import Limits
+from starlette.routing import BaseRoute
+
+from edge_router.asgi.process import check_free, run, serve_http, stop_signal
+from edge_router.controller.access.exposure import check_exposed
+from edge_router.controller.access.keys import Keys
+from edge_router.controller.app import app
+from edge_router.controller.controller import Controller
+from edge_router.controller.settings import Settings
 
 
-def serve(app: Application, host: str, port: int, limits: Limits) -> NoReturn:
+def prepare(settings: Settings) -> Keys | None:
+    """The access keys. Raises ConfigError where they cannot be read, anybody could ask, or nobody can listen."""
+    keys = Keys(settings.keys) if settings.keys else None
+    check_exposed(settings.host, keys, settings.insecure)
+    check_free(settings.host, settings.port)
+    return keys
+
+
+def serve(controller: Controller, more: Sequence[BaseRoute] = ()) -> NoReturn:
     """Serves until SIGINT or SIGTERM and ends the process; answers under way are finished first."""
+    settings = controller.settings
 
     async def main() -> None:
-        await serve_http(app, host, port, stop_signal(), receive_seconds=limits.receive_seconds)
+        await serve_http(
+            app(controller, more),
+            settings.host,
+            settings.port,
+            stop_signal(),
+            receive_seconds=settings.receive_seconds,
+            grace_seconds=settings.grace_seconds,
+        )
 
-    run(main)
+    run(main, settings.log_level)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,11 +15,13 @@ from aiohttp import web
 
 from edge_router.asgi.process import serve_http
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.controller.access.keys import Keys
 from edge_router.controller.app import app
-from edge_router.controller.classification.classifier import Classifier, Labels
+from edge_router.controller.classification.classifier import Labels
 from edge_router.controller.classification.decision import Decision, Decisions
+from edge_router.controller.controller import Controller
 from edge_router.controller.routes.routes import Routes
-from edge_router.controller.settings import Limits
+from edge_router.controller.settings import Settings
 
 LABELS = {TASK_ROUTER: ["Chatbot", "Code", "Zoé"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}
 DECISIONS: Mapping[str, tuple[str, list[Any]]] = {
@@ -65,6 +68,8 @@ class Upstream:
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reply(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "GET":  # whether it is there
+            return web.json_response({"object": "list", "data": []})
         self.asked.append(Asked(request.headers, await request.read()))
         try:
             return await self.answer(request)
@@ -87,6 +92,7 @@ class GivenClassifier:
     failure: Exception | None = None
     answering: asyncio.Event = field(default_factory=asyncio.Event)
     met: bool = True
+    seconds: float = 0
     texts: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,6 +102,9 @@ class GivenClassifier:
         if not self.met:
             await asyncio.Event().wait()
         return LABELS
+
+    def submit(self, text: str, labels: Labels) -> "Future[Decisions]":
+        return asyncio.run_coroutine_threadsafe(self.classify(text, labels), asyncio.get_running_loop())
 
     async def classify(self, text: str, labels: Labels) -> Decisions:
         self.texts.append(text)
@@ -161,7 +170,7 @@ class Serve(Protocol):
 
 class Control(Protocol):
     async def __call__(
-        self, routes: Routes, make_classifier: Callable[[aiohttp.ClientSession], Classifier], limits: Limits
+        self, routes: Routes, classifier: GivenClassifier | None = None, **settings: Any
     ) -> aiohttp.ClientSession: ...
 
 
@@ -187,17 +196,19 @@ async def serve(control: Control) -> AsyncIterator[Serve]:
 
 @pytest.fixture
 async def control() -> AsyncIterator[Control]:
-    """Starts a controller in the server it ships with; returns a client of it."""
+    """Starts a controller in the server it ships with, over `classifier` or what `settings` name; returns a client of
+    it."""
     async with AsyncExitStack() as stack:
 
         async def start(
-            routes: Routes, make_classifier: Callable[[aiohttp.ClientSession], Classifier], limits: Limits
+            routes: Routes, classifier: GivenClassifier | None = None, **settings: Any
         ) -> aiohttp.ClientSession:
             port = unused_port()
             stopped = asyncio.Event()
-            serving = serve_http(
-                app(routes, make_classifier, limits), "127.0.0.1", port, stopped, receive_seconds=limits.receive_seconds
-            )
+            taken = Settings.model_validate({"port": port, "classifier_budget_ms": PATIENT_MS, **settings})
+            keys = Keys(taken.keys) if taken.keys else None
+            controller = Controller(routes, taken, local=classifier, keys=keys)
+            serving = serve_http(app(controller), "127.0.0.1", port, stopped, receive_seconds=taken.receive_seconds)
             stack.push_async_callback(asyncio.wait_for, asyncio.create_task(serving), timeout=30)
             stack.callback(stopped.set)
             client = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))
@@ -247,7 +258,7 @@ def routes(upstream: Upstream) -> Routes:
 
 @pytest.fixture
 async def client(control: Control, routes: Routes, classifier: GivenClassifier) -> aiohttp.ClientSession:
-    return await control(routes, lambda session: classifier, Limits(classifier_budget_ms=PATIENT_MS))
+    return await control(routes, classifier)
 
 
 async def answering(client: aiohttp.ClientSession) -> None:

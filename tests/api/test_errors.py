@@ -8,11 +8,15 @@ import orjson
 import pytest
 
 from edge_router.controller.routes.routes import Routes
-from edge_router.controller.settings import Limits
-from tests.api.conftest import PATIENT_MS, Control, GivenClassifier, Upstream
+from edge_router.controller.routing.router import Router
+from tests.api.conftest import Control, GivenClassifier, Upstream
 
 CHAT = "/v1/chat/completions"
 MESSAGES = [{"role": "user", "content": "sort a list"}]
+
+
+async def fail(*given: object) -> None:
+    raise RuntimeError("nobody planned for this")
 
 
 async def refused(client: aiohttp.ClientSession, content: Any, path: str = CHAT) -> tuple[int, dict[str, Any]]:
@@ -88,12 +92,13 @@ async def test_a_name_nobody_serves_is_not_found(
     client: aiohttp.ClientSession, upstream: Upstream, fields: dict[str, Any]
 ) -> None:
     status, error = await refused(client, {"messages": MESSAGES} | fields)
-    assert (status, error["type"], error["code"]) == (404, "not_found_error", "model_not_found")
+    code = "policy_not_found" if "mood_router" in error["message"] else "model_not_found"
+    assert (status, error["type"], error["code"]) == (404, "not_found_error", code)
     assert "gpt-nowhere" in error["message"] or "mood_router" in error["message"]
     assert upstream.asked == []
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/completions", "/v1/chat"])
+@pytest.mark.parametrize("path", ["/chat", "/v1/complete", "/v1/chat"])
 async def test_an_unknown_path_is_not_found(client: aiohttp.ClientSession, path: str) -> None:
     status, error = await refused(client, b"{}", path)
     assert (status, error["type"]) == (404, "not_found_error")
@@ -116,8 +121,7 @@ async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(
         yield content[:10]
         yield content[10:]
 
-    limits = Limits(classifier_budget_ms=PATIENT_MS, body_bytes=len(content))
-    client = await control(routes, lambda session: classifier, limits)
+    client = await control(routes, classifier, body_bytes=len(content))
     async with client.post(CHAT, data=content if announced else in_pieces(content)) as reply:
         assert (reply.status, len(upstream.asked)) == (200, 1)
     content += b" "
@@ -139,9 +143,9 @@ async def test_errors_carry_the_clients_request_id(client: aiohttp.ClientSession
 
 
 async def test_a_failure_of_the_controller_is_an_openai_error_and_is_logged_by_its_request_id(
-    client: aiohttp.ClientSession, classifier: GivenClassifier, capsys: pytest.CaptureFixture[str]
+    client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    classifier.failure = RuntimeError("nobody planned for this")
+    monkeypatch.setattr(Router, "plan", fail)
     async with client.post(
         CHAT, json={"model": "auto", "messages": MESSAGES}, headers={"x-request-id": "mine-1"}
     ) as reply:
@@ -154,11 +158,11 @@ async def test_a_failure_of_the_controller_is_an_openai_error_and_is_logged_by_i
 
 
 async def test_the_controller_answers_on_after_a_failure_of_its_own(
-    client: aiohttp.ClientSession, classifier: GivenClassifier
+    client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    classifier.failure = RuntimeError("nobody planned for this")
-    async with client.post(CHAT, json={"model": "auto", "messages": MESSAGES}) as reply:
-        assert reply.status == 500
-    classifier.failure = None
+    with monkeypatch.context() as broken:
+        broken.setattr(Router, "plan", fail)
+        async with client.post(CHAT, json={"model": "auto", "messages": MESSAGES}) as reply:
+            assert reply.status == 500
     async with client.post(CHAT, json={"model": "auto", "messages": MESSAGES}) as reply:
         assert reply.status == 200

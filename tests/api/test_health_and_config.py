@@ -4,9 +4,8 @@ import aiohttp
 import pytest
 
 from edge_router.controller.routes.routes import Routes
-from edge_router.controller.settings import Limits
 from edge_router.errors import UnavailableError
-from tests.api.conftest import PATIENT_MS, Control, GivenClassifier
+from tests.api.conftest import Control, GivenClassifier
 
 READY = "/health/ready"
 
@@ -22,7 +21,9 @@ async def test_alive_whatever_the_classifier_does(
 
 async def test_ready_after_a_real_classification(client: aiohttp.ClientSession, classifier: GivenClassifier) -> None:
     async with client.get(READY) as reply:
-        assert (reply.status, await reply.json()) == (200, {"status": "ready", "classifier": "ready"})
+        upstreams = {"small": "up", "large": "up"}
+        content = {"status": "ready", "classifier": "ready", "upstreams": upstreams}
+        assert (reply.status, await reply.json()) == (200, content)
     assert len(classifier.texts) == 1
 
 
@@ -30,10 +31,11 @@ async def test_not_ready_before_the_classifier_is_met(
     control: Control, routes: Routes, classifier: GivenClassifier
 ) -> None:
     classifier.met = False
-    client = await control(routes, lambda session: classifier, Limits(classifier_budget_ms=PATIENT_MS))
+    client = await control(routes, classifier)
     async with client.get(READY) as reply:
-        problem = {"status": "degraded", "classifier": "the classifier has not answered yet"}
-        assert (reply.status, await reply.json()) == (503, problem)
+        assert reply.status == 503
+        content = await reply.json()
+    assert (content["status"], content["classifier"]) == ("degraded", "the classifier has not answered yet")
 
 
 async def test_not_ready_while_the_classifier_fails_and_ready_again_after(
@@ -52,8 +54,7 @@ async def test_not_ready_where_a_route_names_a_label_the_server_has_not(
 ) -> None:
     content = routes.model_dump(mode="json", exclude_none=True)
     content["policies"]["task_router"]["routes"] = {"Cooode": "large"}
-    limits = Limits(classifier_budget_ms=PATIENT_MS)
-    client = await control(Routes.model_validate(content), lambda session: classifier, limits)
+    client = await control(Routes.model_validate(content), classifier)
     async with client.get(READY) as reply:
         problem = (await reply.json())["classifier"]
         assert reply.status == 503
@@ -66,7 +67,7 @@ async def test_the_configuration_shows_routes_and_where_keys_are_but_no_key(
     monkeypatch.setenv("LARGE_KEY", "the-secret-itself")
     content = routes.model_dump(mode="json", exclude_none=True)
     content["upstreams"]["large"]["api_key"] = {"env": "LARGE_KEY"}
-    client = await control(Routes.model_validate(content), lambda session: classifier, Limits())
+    client = await control(Routes.model_validate(content), classifier)
     async with client.get("/config") as reply:
         assert (reply.status, await reply.json()) == (200, content)
         assert "the-secret-itself" not in await reply.text()

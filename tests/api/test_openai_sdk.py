@@ -1,17 +1,38 @@
 """The official client works against the controller as against OpenAI."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import orjson
 import pytest
 from aiohttp import web
-from openai import APIError, AsyncOpenAI, BadRequestError, InternalServerError, NotFoundError, RateLimitError
-from openai.types.chat import ChatCompletionUserMessageParam
+from openai import (
+    APIError,
+    AsyncOpenAI,
+    BadRequestError,
+    InternalServerError,
+    NotFoundError,
+    OpenAI,
+    RateLimitError,
+    UnprocessableEntityError,
+)
+from openai.types.chat import ChatCompletionToolUnionParam, ChatCompletionUserMessageParam
 
+from edge_router.controller.routes.routes import Routes
 from tests.api.conftest import Upstream
 
 MESSAGES: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "sort a list"}]
+TOOLS: list[ChatCompletionToolUnionParam] = [{"type": "function", "function": {"name": "clock", "parameters": {}}}]
+
+
+@pytest.fixture
+def routes(routes: Routes) -> Routes:
+    """`large` answers /v1/responses too."""
+    written: dict[str, Any] = routes.model_dump(mode="json", exclude_unset=True)
+    written["upstreams"]["large"]["speaks"] = ["chat", "completions", "embeddings", "responses"]
+    return Routes.model_validate(written)
 
 
 @pytest.fixture
@@ -58,7 +79,7 @@ async def test_a_stream_that_breaks_off_raises(openai: AsyncOpenAI, upstream: Up
     headers = {"x-request-id": "dies"}
     stream = await openai.chat.completions.create(model="auto", messages=MESSAGES, stream=True, extra_headers=headers)
     words = []
-    with pytest.raises(APIError, match="'large' cannot be reached or broke off"):
+    with pytest.raises(APIError, match="large"):
         words += [chunk.choices[0].delta.content async for chunk in stream]
 
 
@@ -78,9 +99,16 @@ async def test_refusals_are_the_sdks_own_errors(
         await openai.chat.completions.create(model="auto", messages=MESSAGES, extra_body=fields)
 
 
-@pytest.mark.parametrize(("status", "error"), [(429, RateLimitError), (500, InternalServerError)])
+@pytest.mark.parametrize(
+    ("status", "error", "code"),
+    [
+        (422, UnprocessableEntityError, "theirs"),
+        (429, RateLimitError, "upstream_error"),
+        (500, InternalServerError, "upstream_error"),
+    ],
+)
 async def test_an_upstreams_errors_are_the_sdks_own(
-    openai: AsyncOpenAI, upstream: Upstream, status: int, error: type[APIError]
+    openai: AsyncOpenAI, upstream: Upstream, status: int, error: type[APIError], code: str
 ) -> None:
     async def fail(request: web.Request) -> web.StreamResponse:
         return web.json_response({"error": {"message": "no", "code": "theirs"}}, status=status)
@@ -88,4 +116,93 @@ async def test_an_upstreams_errors_are_the_sdks_own(
     upstream.answer = fail
     with pytest.raises(error) as raised:
         await openai.chat.completions.create(model="auto", messages=MESSAGES)
-    assert raised.value.code == "theirs"
+    assert raised.value.code == code
+
+
+async def test_the_synchronous_client_works_too(openai: AsyncOpenAI) -> None:
+    def ask() -> str | None:
+        with OpenAI(base_url=str(openai.base_url), api_key="any", max_retries=0) as client:
+            return client.chat.completions.create(model="auto", messages=MESSAGES).choices[0].message.content
+
+    assert await asyncio.to_thread(ask) == "good day"
+
+
+async def test_tools_reach_the_upstream_and_its_call_comes_back(openai: AsyncOpenAI, upstream: Upstream) -> None:
+    async def call(request: web.Request) -> web.StreamResponse:
+        calls = [{"id": "1", "type": "function", "function": {"name": "clock", "arguments": "{}"}}]
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
+        return web.json_response(
+            {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+        )
+
+    upstream.answer = call
+    answer = await openai.chat.completions.create(model="auto", messages=MESSAGES, tools=TOOLS, tool_choice="required")
+    [called] = answer.choices[0].message.tool_calls or []
+    assert called.to_dict()["function"] == {"name": "clock", "arguments": "{}"}
+    assert (upstream.last["tools"], upstream.last["tool_choice"]) == (TOOLS, "required")
+
+
+async def test_completions(openai: AsyncOpenAI, upstream: Upstream) -> None:
+    async def complete(request: web.Request) -> web.StreamResponse:
+        choice = {"index": 0, "text": "good day", "finish_reason": "stop"}
+        return web.json_response({"id": "1", "object": "text_completion", "choices": [choice]})
+
+    upstream.answer = complete
+    answer = await openai.completions.create(model="auto", prompt="sort a list")
+    assert (answer.choices[0].text, upstream.last["model"]) == ("good day", "large-model")
+
+
+async def test_embeddings(openai: AsyncOpenAI, upstream: Upstream) -> None:
+    async def embed(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"object": "list", "data": [{"index": 0, "embedding": [0.5]}]})
+
+    upstream.answer = embed
+    answer = await openai.embeddings.create(model="small-model", input="one", encoding_format="float")
+    assert answer.data[0].embedding == [0.5]
+
+
+async def respond(request: web.Request) -> web.StreamResponse:
+    asked = orjson.loads(await request.read())
+    text = {"type": "output_text", "text": "good day", "annotations": []}
+    message = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [text]}
+    whole = {"id": "r", "object": "response", "model": asked["model"], "status": "completed", "output": [message]}
+    if not asked.get("stream"):
+        return web.json_response(whole)
+    stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await stream.prepare(request)
+    delta = {"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0}
+    events = (delta | {"delta": "good day", "sequence_number": 1}, {"type": "response.completed", "response": whole})
+    for event in events:
+        await stream.write(f"event: {event['type']}\ndata: ".encode() + orjson.dumps(event) + b"\n\n")
+        if request.headers["x-request-id"] == "dies":
+            assert request.transport is not None
+            request.transport.abort()
+    return stream
+
+
+async def test_responses(openai: AsyncOpenAI, upstream: Upstream) -> None:
+    upstream.answer = respond
+    answer = await openai.responses.create(model="auto", input="sort a list")
+    assert (answer.output_text, answer.model) == ("good day", "large-model")
+    stream = await openai.responses.create(model="auto", input="sort a list", stream=True)
+    assert [event.type async for event in stream] == ["response.output_text.delta", "response.completed"]
+
+
+async def test_responses_that_break_off_raise(openai: AsyncOpenAI, upstream: Upstream) -> None:
+    upstream.answer = respond
+    headers = {"x-request-id": "dies"}
+    stream = await openai.responses.create(model="auto", input="sort a list", stream=True, extra_headers=headers)
+    with pytest.raises(APIError, match="large"):
+        async for _ in stream:
+            pass
+
+
+async def test_responses_where_nobody_of_the_route_speaks_them_name_who_does(openai: AsyncOpenAI) -> None:
+    with pytest.raises(BadRequestError, match="large"):
+        await openai.responses.create(model="small", input="sort a list")
+
+
+async def test_one_model_is_retrieved(openai: AsyncOpenAI) -> None:
+    assert (await openai.models.retrieve("small-model")).owned_by == "small"
+    with pytest.raises(NotFoundError):
+        await openai.models.retrieve("nowhere")

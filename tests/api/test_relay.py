@@ -7,11 +7,9 @@ import aiohttp
 import orjson
 import pytest
 from aiohttp import web
-from structlog.testing import capture_logs
 
 from edge_router.controller.routes.routes import Routes
-from edge_router.controller.settings import Limits
-from tests.api.conftest import PATIENT_MS, Control, GivenClassifier, Handler, Upstream, unused_port
+from tests.api.conftest import Control, GivenClassifier, Handler, Upstream, unused_port
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}
@@ -42,33 +40,6 @@ def answer(status: int, body: bytes, **headers: str) -> Handler:
     return reply
 
 
-async def die(request: web.Request) -> web.StreamResponse:
-    assert request.transport is not None
-    request.transport.abort()
-    return web.Response()
-
-
-async def be_silent(request: web.Request) -> web.StreamResponse:
-    await asyncio.Event().wait()
-    return web.Response()
-
-
-def half(length: int | None) -> Handler:
-    async def reply(request: web.Request) -> web.StreamResponse:
-        stream = web.StreamResponse(headers={"content-type": "application/json"})
-        stream.content_length = length
-        await stream.prepare(request)
-        await stream.write(b'{"a"')
-        return await die(request)
-
-    return reply
-
-
-async def impatient(control: Control, routes: Routes, classifier: GivenClassifier) -> aiohttp.ClientSession:
-    limits = Limits(classifier_budget_ms=PATIENT_MS, idle_seconds=0.2)
-    return await control(routes, lambda session: classifier, limits)
-
-
 async def test_a_stream_arrives_byte_for_byte(client: aiohttp.ClientSession, upstream: Upstream) -> None:
     upstream.answer = events(*EVENTS)
     async with client.post(CHAT, json=BODY | {"stream": True}) as reply:
@@ -94,7 +65,7 @@ async def test_a_stream_is_passed_on_while_it_runs(client: aiohttp.ClientSession
         assert await reply.read() == EVENTS[2]
 
 
-@pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [200, 400, 404, 422])
 async def test_an_answer_arrives_byte_for_byte_whatever_its_status(
     client: aiohttp.ClientSession, upstream: Upstream, status: int
 ) -> None:
@@ -105,8 +76,8 @@ async def test_an_answer_arrives_byte_for_byte_whatever_its_status(
 
 
 async def test_a_large_answer_arrives_whole(client: aiohttp.ClientSession, upstream: Upstream) -> None:
-    content = bytes(range(256)) * 2**13
-    upstream.answer = answer(200, content, content_type="application/octet-stream")
+    content = b'{"data": "' + b"x" * 2**23 + b'"}'
+    upstream.answer = answer(200, content, content_type="application/json")
     async with client.post(CHAT, json=BODY) as reply:
         assert await reply.read() == content
 
@@ -114,7 +85,7 @@ async def test_a_large_answer_arrives_whole(client: aiohttp.ClientSession, upstr
 async def test_headers_of_the_answer_arrive_but_those_of_its_connection(
     client: aiohttp.ClientSession, upstream: Upstream
 ) -> None:
-    upstream.answer = answer(429, b"{}", retry_after="7", openai_version="1", set_cookie="a=b", server="theirs")
+    upstream.answer = answer(422, b"{}", retry_after="7", openai_version="1", set_cookie="a=b", server="theirs")
     async with client.post(CHAT, json=BODY) as reply:
         assert (reply.headers["retry-after"], reply.headers["openai-version"]) == ("7", "1")
         assert "set-cookie" not in reply.headers
@@ -150,8 +121,7 @@ async def test_the_upstream_sees_its_own_key_and_never_the_clients(
     monkeypatch.setenv("LARGE_KEY", "the-upstreams")
     content = routes.model_dump(mode="json", exclude_none=True)
     content["upstreams"]["large"]["api_key"] = {"env": "LARGE_KEY"}
-    limits = Limits(classifier_budget_ms=PATIENT_MS)
-    client = await control(Routes.model_validate(content), lambda session: classifier, limits)
+    client = await control(Routes.model_validate(content), classifier)
     headers = {"authorization": "Bearer the-clients", "cookie": "a=b", "traceparent": "00-1-2-01"}
     for model in ("large", "small"):
         async with client.post(CHAT, json=BODY | {"model": model}, headers=headers) as reply:
@@ -187,73 +157,9 @@ async def test_an_upstream_that_is_down_is_a_bad_gateway(
 ) -> None:
     content = routes.model_dump(mode="json", exclude_none=True)
     content["upstreams"]["large"]["url"] = f"http://127.0.0.1:{unused_port()}/v1"
-    limits = Limits(classifier_budget_ms=PATIENT_MS)
-    client = await control(Routes.model_validate(content), lambda session: classifier, limits)
-    async with client.post(CHAT, json=BODY) as reply:
+    client = await control(Routes.model_validate(content), classifier)
+    async with client.post(CHAT, json=BODY | {"model": "large"}) as reply:
         error = (await reply.json())["error"]
         assert (reply.status, error["type"], error["code"]) == (502, "server_error", "upstream_error")
         assert "'large'" in error["message"]
         assert reply.headers["x-edge-router-upstream"] == "large"
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_refused(client: aiohttp.ClientSession, upstream: Upstream, status: int) -> None:
-    upstream.answer = answer(status, b"", location=f"{upstream.url}/elsewhere")
-    async with client.post(CHAT, json=BODY, allow_redirects=False) as reply:
-        assert (reply.status, "location" in reply.headers, len(upstream.asked)) == (502, False, 1)
-
-
-async def test_an_upstream_that_dies_before_its_answer_is_a_bad_gateway(
-    client: aiohttp.ClientSession, upstream: Upstream
-) -> None:
-    upstream.answer = die
-    async with client.post(CHAT, json=BODY) as reply:
-        assert (reply.status, (await reply.json())["error"]["code"]) == (502, "upstream_error")
-
-
-async def test_an_upstream_that_says_nothing_is_a_gateway_timeout(
-    control: Control, routes: Routes, upstream: Upstream, classifier: GivenClassifier
-) -> None:
-    upstream.answer = be_silent
-    client = await impatient(control, routes, classifier)
-    async with client.post(CHAT, json=BODY) as reply:
-        assert (reply.status, (await reply.json())["error"]["code"]) == (504, "upstream_error")
-    await upstream.cancelled.wait()
-
-
-@pytest.mark.parametrize("ending", [die, be_silent])
-async def test_a_stream_that_breaks_off_ends_in_one_error_event(
-    control: Control, routes: Routes, upstream: Upstream, classifier: GivenClassifier, ending: Handler
-) -> None:
-    upstream.answer = events(EVENTS[0], b'data: {"half', ending=ending)
-    client = await impatient(control, routes, classifier)
-    async with client.post(CHAT, json=BODY | {"stream": True}) as reply:
-        content = await reply.read()
-    assert content.startswith(EVENTS[0])
-    assert b"[DONE]" not in content
-    errors = [event for event in content.split(b"\n\n") if event.startswith(b'data: {"error"')]
-    assert [orjson.loads(event.removeprefix(b"data: "))["error"]["code"] for event in errors] == ["upstream_error"]
-
-
-@pytest.mark.parametrize("length", [8, None], ids=["length announced", "chunked"])
-async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(
-    client: aiohttp.ClientSession, upstream: Upstream, length: int | None
-) -> None:
-    upstream.answer = half(length)
-    with pytest.raises(aiohttp.ClientError):
-        async with client.post(CHAT, json=BODY) as reply:
-            await reply.read()
-
-
-async def test_an_answer_that_breaks_off_is_logged_like_any_other(
-    client: aiohttp.ClientSession, upstream: Upstream
-) -> None:
-    upstream.answer = half(None)
-    with capture_logs() as lines:
-        with pytest.raises(aiohttp.ClientError):
-            async with client.post(CHAT, json=BODY) as reply:
-                await reply.read()
-        async with asyncio.timeout(10):
-            while not any(line["event"] == "chat" for line in lines):
-                await asyncio.sleep(0.01)
-    assert [line["outcome"] for line in lines if line["event"] == "chat"] == ["upstream failed: ClientPayloadError"]

@@ -6,9 +6,8 @@ import aiohttp
 import pytest
 
 from edge_router.controller.routes.routes import Routes
-from edge_router.controller.settings import Limits
 from edge_router.errors import RouterError, UnavailableError
-from tests.api.conftest import PATIENT_MS, Control, GivenClassifier, Upstream
+from tests.api.conftest import Control, GivenClassifier, Upstream
 
 CHAT = "/v1/chat/completions"
 MESSAGES = [{"role": "user", "content": "sort a list"}]
@@ -36,6 +35,7 @@ async def test_auto_is_decided_by_the_policy_behind_it(client: aiohttp.ClientSes
         "x-edge-router-strategy": "triton",
         "x-edge-router-label": "Code",
         "x-edge-router-confidence": "0.8",
+        "x-edge-router-level": "local",
         "x-edge-router-upstream": "large",
         "x-edge-router-model": "large-model",
     }
@@ -43,7 +43,7 @@ async def test_auto_is_decided_by_the_policy_behind_it(client: aiohttp.ClientSes
 
 async def test_auto_follows_the_routes_file(control: Control, routes: Routes, classifier: GivenClassifier) -> None:
     routes = routes.model_copy(update={"auto": "complexity_router"})
-    client = await control(routes, lambda session: classifier, Limits(classifier_budget_ms=PATIENT_MS))
+    client = await control(routes, classifier)
     assert (await routed(client, model="auto"))["x-edge-router-policy"] == "complexity_router"
 
 
@@ -149,7 +149,7 @@ async def test_the_default_answers_for_a_classifier_over_its_budget(
     control: Control, routes: Routes, upstream: Upstream, classifier: GivenClassifier
 ) -> None:
     classifier.answering.clear()
-    client = await control(routes, lambda session: classifier, Limits(classifier_budget_ms=50))
+    client = await control(routes, classifier, classifier_budget_ms=50)
     said = await routed(client)
     assert (upstream.last["model"], said["x-edge-router-degraded"]) == ("small-model", "classifier slow")
 
@@ -158,6 +158,6 @@ async def test_the_default_answers_before_the_classifier_is_met(
     control: Control, routes: Routes, upstream: Upstream, classifier: GivenClassifier
 ) -> None:
     classifier.met = False
-    client = await control(routes, lambda session: classifier, Limits(classifier_budget_ms=PATIENT_MS))
+    client = await control(routes, classifier)
     said = await routed(client)
     assert (upstream.last["model"], said["x-edge-router-degraded"]) == ("small-model", "classifier unavailable")

@@ -11,11 +11,12 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from edge_router import __version__
+from edge_router.controller.classification.ladder import Ladder
 from edge_router.controller.record import Record
 from edge_router.controller.signals.legacy import Legacy
 from edge_router.controller.upstreams.breaker import State
@@ -45,9 +46,13 @@ States = Callable[[], Mapping[str, LinkState]]
 """Of the upstreams, by name, now."""
 
 
+Ladders = Callable[[], Ladder | None]
+"""The classifiers, now."""
+
+
 class Metrics:
-    def __init__(self, upstreams: States) -> None:
-        """`upstreams` is called when somebody asks for the metrics."""
+    def __init__(self, upstreams: States, ladder: Ladders = lambda: None) -> None:
+        """Both are called when somebody asks for the metrics."""
         self._registry = registry = CollectorRegistry()
 
         def counter(name: str, meaning: str, *labels: str) -> Callable[..., Counter]:
@@ -68,6 +73,7 @@ class Metrics:
         ]  # fmt: skip
         self._legacy = Legacy(registry)
         registry.register(_Upstreams(upstreams))
+        registry.register(_Classifiers(ladder))
         ProcessCollector(registry=registry)
         Info("edge_router_build", "What runs", registry=registry).info({"version": __version__})
 
@@ -123,3 +129,23 @@ class _Upstreams(Collector):
             running.add_metric([name], state.running)
             waiting.add_metric([name], state.waiting)
         return [up, left_alone, running, waiting]
+
+
+class _Classifiers(Collector):
+    def __init__(self, ladder: Ladders) -> None:
+        self._ladder = ladder
+
+    def collect(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily("edge_router_classifier_up", "Whether the router-server is asked", labels=["server"])
+        running = GaugeMetricFamily("edge_router_classifier_running", "Decisions it is asked for", labels=["server"])
+        failures = CounterMetricFamily("edge_router_classifier_failures", "Asked in vain", labels=["server"])
+        cache = CounterMetricFamily("edge_router_decision_cache", "Looks into the cache", labels=["result"])
+        ladder = self._ladder()
+        if ladder is not None:
+            for member in ladder.members:
+                up.add_metric([member.name], member.up)
+                running.add_metric([member.name], member.running)
+                failures.add_metric([member.name], member.failures)
+            cache.add_metric(["hit"], ladder.cache.hits)
+            cache.add_metric(["miss"], ladder.cache.misses)
+        return [up, running, failures, cache]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from edge_router.controller.record import Record
-from edge_router.controller.signals.metrics import Metrics, States
+from edge_router.controller.signals.metrics import Ladders, Metrics, States
 from edge_router.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ log = structlog.get_logger()
 
 
 class Signals:
-    def __init__(self, upstreams: States) -> None:
+    def __init__(self, upstreams: States, ladder: Ladders = lambda: None) -> None:
         """Traces are sent where OTEL_EXPORTER_OTLP_ENDPOINT is set. Raises ConfigError when their extra is missing."""
-        self.metrics = Metrics(upstreams)
+        self.metrics = Metrics(upstreams, ladder)
         self._traces = _traces()
 
     def begin(self, record: Record) -> None:

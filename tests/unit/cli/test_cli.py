@@ -88,10 +88,10 @@ def test_a_folder_without_a_repository_is_named() -> None:
     assert "EDGE_ROUTER_MODEL_REPOSITORY: no folder at /nowhere" in done.stderr
 
 
-def test_up_listens_on_loopback_only() -> None:
+def test_up_listens_beyond_loopback_only_with_keys() -> None:
     done = edge_router("up", "--host", "0.0.0.0")
     assert done.returncode == 2
-    assert "only loopback" in done.stderr
+    assert "EDGE_ROUTER_KEYS" in done.stderr
 
 
 def test_up_names_a_port_that_is_taken() -> None:

@@ -1,0 +1,284 @@
+"""An upstream's answer on its way to the client: held until it is one, then passed on byte for byte."""
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from edge_router.asgi.presence import ClientLeftError
+from edge_router.asgi.types import Send
+from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
+from edge_router.controller.asked import Outgoing, Surface, Translation
+from edge_router.controller.record import Record
+from edge_router.controller.routing.plan import Plan
+from edge_router.controller.signals.request_id import REQUEST_ID
+from edge_router.controller.upstreams import usage
+from edge_router.controller.upstreams.attempt import Reply
+from edge_router.controller.upstreams.failure import UpstreamError
+from edge_router.controller.upstreams.opening import EVENT_STREAM, STREAMS, NoAnswerError, Opening
+from edge_router.controller.upstreams.tail import Tail
+
+ATTEMPTS = f"{DECISION_HEADER_PREFIX}attempts"
+FALLBACK = f"{DECISION_HEADER_PREFIX}fallback"
+HOP_BY_HOP = frozenset(
+    (b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
+     b"trailer", b"transfer-encoding", b"upgrade")
+)  # fmt: skip
+"""RFC 9110, section 7.6.1: these speak of one connection, not of the answer."""
+OURS = frozenset((CHOSEN_CLASSIFIER_HEADER.lower().encode(), REQUEST_ID.encode()))
+"""And all of DECISION_HEADER_PREFIX: what the controller says of itself, even before an upstream that is one too."""
+NOT_RELAYED = (
+    HOP_BY_HOP | OURS | {b"server", b"date", b"set-cookie", b"alt-svc", b"content-length", b"content-encoding"}
+)
+_PREFIX = DECISION_HEADER_PREFIX.encode()
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+HELD_BYTES = 4 * 2**20
+"""Of an answer that is no stream. A larger one is passed on as it comes, and can no longer be asked of somebody
+else."""
+TRANSLATED_BYTES = 64 * 2**20
+"""Of an answer that must be known as a whole to be put into another API's words."""
+OPENING_BYTES = 256 * 1024
+OPENING_SECONDS = 10
+"""Clients must hear the pings of an upstream that thinks for long."""
+
+_TOO_LONG = re.compile(
+    rb"context_length_exceeded|context[ _](?:length|window|size)|exceed_context_size|prompt is too long", re.IGNORECASE
+)
+"""How upstreams say that a prompt does not fit."""
+
+
+class Whole(msgspec.Struct):
+    """What is looked for in an answer that is no stream. Decoding it proves that all of it is JSON."""
+
+    id: Any = None
+    error: Any = None
+
+
+class TooLongError(UpstreamError):
+    """The prompt does not fit into the model's context. `answer` is the client's where nobody else takes it."""
+
+    def __init__(self, reply: Reply, answer: bytes) -> None:
+        super().__init__(reply.link.name, "says the prompt is too long", reply.status, again=False, broken=False)
+        self.reply = reply
+        self.answer = answer
+
+
+class Delivery:
+    """One request's. `started`: the client has the head of an answer, so nobody else can give one any more."""
+
+    def __init__(self, plan: Plan, surface: Surface, record: Record, send: Send) -> None:
+        self.record = record
+        self.started = False
+        self._plan = plan
+        self._surface = surface
+        self._send = send
+        self._content_type = ""
+        self._end = b""
+        self._idle_seconds: float | None = None
+
+    async def deliver(self, reply: Reply, outgoing: Outgoing) -> None:
+        """Raises UpstreamError, before or after it has `started`; TooLongError only before."""
+        translation = outgoing.translation() if outgoing.translation else None
+        if reply.status >= 400:
+            await self._refused(reply, translation)
+        elif reply.content_type in STREAMS:
+            await self._stream(reply, translation)
+        else:
+            await self._whole(reply, translation)
+
+    async def too_long(self, failure: TooLongError) -> None:
+        await self._answer(failure.reply, failure.answer)
+
+    async def break_off(self, failure: UpstreamError) -> None:
+        """Tells the client of a started answer that there is no more. Raises ConnectionAbortedError where that can only
+        be said by a cut connection."""
+        self.record.outcome = "broke off"
+        self.record.error = type(failure).__name__
+        if self._content_type not in STREAMS:
+            raise ConnectionAbortedError(str(failure))
+        separator = b"\n\n" if self._content_type == EVENT_STREAM else b"\n"
+        end = b"" if self._end.endswith(separator) else separator
+        await self._send_body(end + self._surface.broken_off(failure.status, f"{failure}; see /health/ready"), False)
+
+    async def _refused(self, reply: Reply, translation: Translation | None) -> None:
+        """The upstream says that the client is wrong."""
+        body, rest = await _held(reply, HELD_BYTES)
+        if not rest and reply.status in (400, 413, 422) and _TOO_LONG.search(body):
+            if translation is None:
+                raise TooLongError(reply, body)
+            raise UpstreamError(reply.link.name, "says the prompt is too long", 400, again=False, broken=False)
+        if rest or translation is not None or not _is_json(body):
+            reason = f"refused the request with {reply.status}"
+            raise UpstreamError(reply.link.name, reason, reply.status, again=False, broken=False)
+        await self._answer(reply, body)
+
+    async def _whole(self, reply: Reply, translation: Translation | None) -> None:
+        body, rest = await _held(reply, HELD_BYTES if translation is None else TRANSLATED_BYTES)
+        if not rest:
+            _check(reply, body)
+            usage.count(self.record, body)
+            if translation is None:
+                await self._answer(reply, body)
+            else:
+                translated = _fed(reply, translation, body) + _ended(reply, translation)
+                await self._answer(reply, translated, translation.content_type)
+        elif translation is None:
+            await self._long(reply, body)
+        else:
+            raise UpstreamError(reply.link.name, f"answered with more than {TRANSLATED_BYTES} bytes", again=False)
+
+    async def _answer(self, reply: Reply, body: bytes, content_type: str | None = None) -> None:
+        await self._start(reply, content_type, len(body))
+        await self._send_body(body, False)
+        self.record.outcome = "answered"
+
+    async def _long(self, reply: Reply, begin: bytes) -> None:
+        await self._start(reply)
+        await self._send_body(begin, True)
+        tail = Tail()
+        while piece := await reply.piece():
+            tail.add(piece)
+            await self._send_body(piece, True)
+        usage.count(self.record, tail.content)
+        await self._send_body(b"", False)
+        self.record.outcome = "answered"
+
+    async def _stream(self, reply: Reply, translation: Translation | None) -> None:
+        begin = await _opening(reply)
+        self.record.streamed = True
+        tail = Tail()
+        tail.add(begin)
+        try:
+            said = begin if translation is None else _fed(reply, translation, begin)
+            await self._start(reply, translation.content_type if translation else None)
+            await self._send_body(said, True)
+            while piece := await _next(reply, tail):
+                tail.add(piece)
+                said = piece if translation is None else _fed(reply, translation, piece)
+                if said:
+                    await self._send_body(said, True)
+        finally:
+            usage.count(self.record, begin)
+            usage.count(self.record, tail.content)
+        if not tail.finished:
+            raise reply.failure("broke off in the middle of its answer")
+        await self._send_body(b"" if translation is None else _ended(reply, translation), False)
+        self.record.outcome = "answered"
+
+    async def _start(self, reply: Reply, content_type: str | None = None, length: int | None = None) -> None:
+        link, record = reply.link, self.record
+        link.began()
+        record.upstream, record.model, record.status = link.name, link.upstream.model, reply.status
+        record.answered_in = record.first_content_in = time.perf_counter() - record.received
+        self.started = True
+        self._idle_seconds = link.idle_seconds
+        ours = {**self._plan.headers(link.name, link.upstream.model), REQUEST_ID: record.request_id}
+        if record.attempts > 1:
+            ours[ATTEMPTS] = str(record.attempts)
+        if record.fallback:
+            # Names are data: whatever they hold, a header stays one line.
+            ours[FALLBACK] = "".join(char if " " <= char <= "~" else "?" for char in record.fallback)
+        if content_type is not None:
+            ours["content-type"] = content_type
+        if length is not None:
+            ours["content-length"] = str(length)
+        self._content_type = content_type or reply.content_type
+        headers = _relayed(reply.headers, with_type=content_type is None)
+        headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in ours.items()]
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
+
+    async def _send_body(self, body: bytes, more: bool) -> None:
+        """Raises ClientLeftError where nobody takes it: who does not read must not keep an upstream from others."""
+        self._end = (self._end + body)[-2:]
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        except TimeoutError:
+            raise ClientLeftError("the client does not read its answer") from None
+
+
+async def _held(reply: Reply, limit: int) -> tuple[bytes, bool]:
+    """The body, and whether more of it is to come than `limit` bytes."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await reply.piece():
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            return b"".join(pieces), True
+    return b"".join(pieces), False
+
+
+async def _opening(reply: Reply) -> bytes:
+    """What comes until something is said, or until it takes too long or too much to hold it back."""
+    opening = Opening(reply.content_type)
+    held = bytearray()
+    until = time.perf_counter() + OPENING_SECONDS
+    while piece := await reply.piece():
+        held += piece
+        try:
+            if opening.feed(piece) or len(held) > OPENING_BYTES or time.perf_counter() > until:
+                return bytes(held)
+        except NoAnswerError as error:
+            raise reply.failure(f"began its answer with {error}") from None
+    raise reply.failure("ended its answer before it had begun")
+
+
+async def _next(reply: Reply, tail: Tail) -> bytes:
+    """Nothing where it breaks off, or lingers, after its last word."""
+    try:
+        return await reply.piece()
+    except UpstreamError:
+        if tail.closed:
+            return b""
+        raise
+
+
+def _check(reply: Reply, body: bytes) -> None:
+    if not body:
+        raise reply.failure("answered with nothing")
+    try:
+        whole = msgspec.json.decode(body, type=Whole)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise reply.failure("answered with something that is no JSON object") from None
+    if whole.error and whole.id is None:
+        raise reply.failure(f"answered {reply.status} with an error")
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _fed(reply: Reply, translation: Translation, piece: bytes) -> bytes:
+    try:
+        return translation.feed(piece)
+    except ValueError:
+        raise reply.failure("answered with something that cannot be translated") from None
+
+
+def _ended(reply: Reply, translation: Translation) -> bytes:
+    try:
+        return translation.end()
+    except ValueError:
+        raise reply.failure("answered with something that cannot be translated") from None
+
+
+def _relayed(headers: Sequence[tuple[bytes, bytes]], with_type: bool) -> list[tuple[bytes, bytes]]:
+    """The upstream's headers that speak of its answer."""
+    theirs = [(name.lower(), value) for name, value in headers]
+    dropped = {word.strip().lower() for name, value in theirs if name == b"connection" for word in value.split(b",")}
+    if not with_type:
+        dropped.add(b"content-type")
+    return [
+        (name, value)
+        for name, value in theirs
+        if name not in NOT_RELAYED and name not in dropped and not name.startswith(_PREFIX) and _VALUE.fullmatch(value)
+    ]

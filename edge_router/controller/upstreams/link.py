@@ -1,0 +1,138 @@
+"""The way to one upstream: its address and key, how long it is waited for, and whether it can be gone."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from edge_router import __version__
+from edge_router.controller.record import Record
+from edge_router.controller.routes.upstream import Upstream
+from edge_router.controller.settings import Limits
+from edge_router.controller.upstreams.breaker import Breaker, State
+from edge_router.controller.upstreams.failure import UpstreamError
+from edge_router.controller.upstreams.gate import FullError, Gate
+
+FULL_SECONDS = 1
+"""After which a client whose request found the queue full may come again."""
+PROBES: Mapping[str, str] = {"openai": "/models", "anthropic": "/models", "ollama": "/api/version"}
+"""What is asked of each kind of upstream to see whether it is there: it costs it nothing."""
+
+log = structlog.get_logger()
+
+
+class LinkState(NamedTuple):
+    up: bool
+    breaker: State
+    running: int
+    waiting: int
+
+
+class Link:
+    def __init__(self, name: str, upstream: Upstream, key: str | None, limits: Limits) -> None:
+        self.name = name
+        self.upstream = upstream
+        self.key = key
+        self.breaker = Breaker(limits.breaker_failures, limits.breaker_seconds)
+        self.gate = Gate(upstream.concurrency, upstream.queue)
+        self.suspected = asyncio.Event()
+        """Set when a request could not reach it: the next probe is due now."""
+        self._there = True
+        self.first_byte_seconds = upstream.first_byte_seconds or limits.first_byte_seconds
+        self.idle_seconds = upstream.idle_seconds or limits.idle_seconds
+        self.total_seconds = upstream.total_seconds
+        connect = upstream.connect_seconds or limits.connect_seconds
+        self.timeout = aiohttp.ClientTimeout(total=None, connect=connect)
+        self.probe_timeout = aiohttp.ClientTimeout(total=connect + limits.connect_seconds)
+        self.headers: Mapping[str, str] = {
+            "accept-encoding": "identity",
+            "content-type": "application/json",
+            "user-agent": f"edge-llm-router/{__version__}",
+            **(upstream.key_headers(key) if key else {}),
+        }
+        self.urls = {operation: URL(upstream.address(operation)) for operation in upstream.operations}
+        base = str(upstream.url).rstrip("/")
+        self.probe = URL((base.removesuffix("/v1") if upstream.kind == "ollama" else base) + PROBES[upstream.kind])
+
+    @property
+    def up(self) -> bool:
+        return self._there and self.breaker.state != State.OPEN
+
+    @property
+    def state(self) -> LinkState:
+        return LinkState(self.up, self.breaker.state, self.gate.running, self.gate.waiting)
+
+    async def enter(self, record: Record) -> "Turn":
+        """Waits for its turn, which must be left. Raises UpstreamError where there is none."""
+        self._check_breaker()
+        try:
+            await self._pass_gate(record)
+        except FullError:
+            reason = f"is busy; {self.gate.waiting} requests wait for it"
+            raise UpstreamError(self.name, reason, 503, FULL_SECONDS, again=False, broken=False) from None
+        except TimeoutError:
+            reason = f"was busy for {self.first_byte_seconds:g} s"
+            raise UpstreamError(self.name, reason, 503, FULL_SECONDS, again=False, broken=False) from None
+        try:
+            self._check_breaker()  # it may have opened while this one waited
+        except UpstreamError:
+            self.gate.leave()
+            raise
+        return Turn(self, self.breaker.enter())
+
+    async def _pass_gate(self, record: Record) -> None:
+        if self.gate.free:
+            await self.gate.enter(self.first_byte_seconds)
+            return
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        try:
+            await self.gate.enter(self.first_byte_seconds)
+        finally:
+            record.queued_for = (record.queued_for or 0) + clock() - since
+
+    def _check_breaker(self) -> None:
+        if not self.breaker.admits:
+            wait = max(self.breaker.opens_in, FULL_SECONDS)
+            reason = "failed several times in a row and is left alone for a while"
+            raise UpstreamError(self.name, reason, 503, wait, again=False, broken=False)
+
+    def began(self) -> None:
+        """It answers a request."""
+        self.breaker.began()
+        self.seen(None)
+
+    def failed(self, failure: UpstreamError) -> None:
+        if failure.broken:
+            was = self.breaker.state
+            self.breaker.failed()
+            if was != State.OPEN and self.breaker.state == State.OPEN:
+                log.warning("upstream left alone", upstream=self.name, reason=failure.reason)
+        else:
+            self.breaker.succeeded()
+        if failure.unreachable:
+            self.suspected.set()
+
+    def seen(self, problem: str | None) -> None:
+        """What a probe or an answer says of it; logged when it changes."""
+        if self._there != (problem is None):
+            self._there = problem is None
+            if self._there:
+                log.info("upstream up", upstream=self.name)
+            else:
+                log.warning("upstream down", upstream=self.name, reason=problem)
+
+
+class Turn(NamedTuple):
+    """A request's, at a link. `probe`: the breaker waits for its fate."""
+
+    link: Link
+    probe: bool
+
+    def leave(self) -> None:
+        if self.probe:
+            self.link.breaker.left()
+        self.link.gate.leave()

@@ -1,0 +1,28 @@
+"""`/openapi.json` names what is there: no address is missing, none is made up."""
+
+import re
+
+import aiohttp
+from starlette.routing import Route
+
+from edge_router.controller.app import Endpoints
+from edge_router.controller.controller import Controller
+from edge_router.controller.routes.routes import Routes
+from edge_router.controller.settings import Settings
+from edge_router.controller.surfaces.openapi import document
+
+
+async def test_each_address_of_the_document_answers_its_methods(client: aiohttp.ClientSession) -> None:
+    async with client.get("/openapi.json") as reply:
+        assert reply.status == 200
+        paths = (await reply.json())["paths"]
+    for path, item in paths.items():
+        for method in item:
+            async with client.request(method, re.sub(r"\{\w+\}", "auto", path), data=b"{") as reply:
+                assert reply.status not in (404, 405), (method, path)
+
+
+async def test_each_address_that_answers_stands_in_the_document(routes: Routes) -> None:
+    answering = Endpoints(Controller(routes, Settings())).routes
+    paths = {re.sub(r":\w+}", "}", route.path) for route in answering if isinstance(route, Route)}
+    assert paths == document()["paths"].keys()
