@@ -1,0 +1,186 @@
+"""A controller's way to its upstreams over real HTTP, with deadlines that a test can wait for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import aiohttp
+import orjson
+import pytest
+
+from edge_router.asgi.answer import Answer
+from edge_router.asgi.body import read_body
+from edge_router.asgi.presence import ClientLeftError
+from edge_router.asgi.process import serve_http
+from edge_router.asgi.types import Receive, Scope, Send
+from edge_router.controller.asked import Ask, Features, Outgoing, Translation
+from edge_router.controller.operation import Operation
+from edge_router.controller.record import Record
+from edge_router.controller.routes.routes import Routes
+from edge_router.controller.routing.plan import Plan
+from edge_router.controller.settings import Limits
+from edge_router.controller.upstreams import upstreams as room
+from edge_router.controller.upstreams.upstreams import Upstreams
+from edge_router.errors import RouterError
+from tests.faults.upstream import FaultyUpstream, serving
+from tests.ports import free_ports
+
+QUICK = {"connect_seconds": 0.4, "first_byte_seconds": 0.4, "idle_seconds": 0.4, "retries": 1, "retry_budget": 1.0}
+DEADLINE = 5
+"""Seconds by which every client must have been told something: two attempts, and a busy machine."""
+
+
+@dataclass(frozen=True)
+class GivenRequest:
+    body: bytes
+    operation: ClassVar[Operation] = Operation.CHAT
+    ask: ClassVar[Ask] = Ask()
+    text: str = ""
+    features: ClassVar[Features] = Features()
+    user: str | None = None
+    conversation: str = ""
+    translation: type[Translation] | None = None
+
+    @property
+    def stream(self) -> bool:
+        return bool(orjson.loads(self.body).get("stream"))
+
+    def outgoing(self, speaks: frozenset[Operation], model: str) -> Outgoing | None:
+        return Outgoing(Operation.CHAT, self.body, self.translation) if Operation.CHAT in speaks else None
+
+
+class GivenSurface:
+    operation = Operation.CHAT
+
+    def parse(self, body: bytes) -> GivenRequest:
+        return GivenRequest(body)
+
+    def error(self, status: int, message: str, code: str | None) -> bytes:
+        return orjson.dumps({"error": {"message": message, "type": "server_error", "param": None, "code": code}})
+
+    def broken_off(self, status: int, message: str) -> bytes:
+        return b"data: " + self.error(status, message, "upstream_error") + b"\n\n"
+
+
+@dataclass(frozen=True)
+class GivenPlan(Plan):
+    def headers(self, upstream: str, model: str) -> dict[str, str]:
+        return {"x-edge-router-upstream": upstream}
+
+
+@dataclass
+class Address:
+    """The ASGI application: every request goes to `plan`. `records` of those that are over."""
+
+    routes: Mapping[str, Any]
+    limits: Limits
+    plan: Plan
+    connector: aiohttp.TCPConnector | None = None
+    surface: GivenSurface = field(default_factory=GivenSurface)
+    translation: type[Translation] | None = None
+    records: list[Record] = field(default_factory=list)
+    reported: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        body = await read_body(scope, receive, limit=2**30, seconds=15)
+        record = Record("request-1", Operation.CHAT)
+        try:
+            await self.upstreams.answer(
+                GivenRequest(body, translation=self.translation), self.plan, self.surface, {}, record, receive, send
+            )
+        except ClientLeftError:
+            record.outcome = "client left"
+        except RouterError as error:
+            headers = {} if error.retry_after is None else {"retry-after": str(round(error.retry_after))}
+            content = self.surface.error(error.status, str(error), error.code)
+            await Answer(error.status, content, headers | {"content-type": "application/json"}).send(send)
+        finally:
+            async with self.reported:
+                self.records.append(record)
+                self.reported.notify_all()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with aiohttp.ClientSession(connector=self.connector or aiohttp.TCPConnector(limit=0)) as session:
+            routes = Routes.model_validate(self.routes)
+            self.upstreams = Upstreams(routes, session, self.limits, routes.read_keys())
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def record(self) -> Record:
+        """Of the first request."""
+        async with asyncio.timeout(DEADLINE), self.reported:
+            await self.reported.wait_for(lambda: self.records)
+        return self.records[0]
+
+
+class Start:
+    """Starts an address for upstreams by name: a running one, or the fields of one in `routes.yaml`."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+
+    async def __call__(
+        self,
+        upstreams: Mapping[str, FaultyUpstream | Mapping[str, Any]],
+        connector: aiohttp.TCPConnector | None = None,
+        shadow: str | None = None,
+        translation: type[Translation] | None = None,
+        **limits: Any,
+    ) -> tuple[Address, aiohttp.ClientSession]:
+        given = {
+            name: {"url": f"http://127.0.0.1:{each.port}/v1", "model": "m"}
+            if isinstance(each, FaultyUpstream)
+            else {"model": "m", **each}
+            for name, each in upstreams.items()
+        }
+        routes = {"upstreams": given, "default": next(iter(given)), "policies": {"task_router": {}}}
+        asked = [name for name in given if name != shadow]
+        address = Address(
+            routes,
+            Limits(**{**QUICK, "breaker_failures": 100, **limits}),
+            GivenPlan(asked, "pinned", shadow=shadow),
+            connector,
+            translation=translation,
+        )
+        [port] = free_ports(1)
+        stopped = asyncio.Event()
+        server = asyncio.create_task(serve_http(address, "127.0.0.1", port, stopped, receive_seconds=15))
+        self._stack.push_async_callback(asyncio.wait_for, server, timeout=30)
+        self._stack.callback(stopped.set)
+        client = await self._stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except ConnectionError:
+                    await asyncio.sleep(0.01)
+                else:
+                    writer.close()
+                    return address, client
+
+
+@pytest.fixture
+async def start(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
+    monkeypatch.setattr(room, "PAUSE", 0.01)
+    async with AsyncExitStack() as stack:
+        yield Start(stack)
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[FaultyUpstream]:
+    async with serving(FaultyUpstream()) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[FaultyUpstream]:
+    """Another one, that answers well."""
+    async with serving(FaultyUpstream()) as upstream:
+        yield upstream
