@@ -32,10 +32,13 @@ class Reply:
 
     async def piece(self) -> bytes:
         """The next bytes of the body; none at its end. Raises UpstreamError when it breaks off or nothing comes."""
+        content = self._response.content
         until = self._time() + self.link.idle_seconds
         try:
+            if self._ends is None and (piece := content.read_nowait()):
+                return piece  # is there already: no timer is needed
             async with asyncio.timeout_at(until if self._ends is None else min(until, self._ends)):
-                return await self._response.content.readany()
+                return await content.readany()
         except TimeoutError:
             raise self.failure("fell silent in the middle of its answer", 504) from None
         except (aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, OSError):

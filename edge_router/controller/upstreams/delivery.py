@@ -193,7 +193,7 @@ class Delivery:
 
     async def _send_body(self, body: bytes, more: bool) -> None:
         """Raises ClientLeftError where nobody takes it: who does not read must not keep an upstream from others."""
-        self._end = (self._end + body)[-2:]
+        self._end = body[-2:] if len(body) > 1 else self._end[-1:] + body
         try:
             async with asyncio.timeout(self._idle_seconds):
                 await self._send({"type": "http.response.body", "body": body, "more_body": more})

@@ -1,39 +1,58 @@
-"""The last bytes of a stream: how it ended, and what it cost."""
+"""The last bytes of a stream, and whether its upstream has said that there is no more."""
 
 import re
 from collections import deque
 
 BYTES = 16 * 1024
-"""A stream's last words fit into that."""
+"""A stream's count of tokens is among its last words."""
+WORDS = (
+    b"[DONE]", b"message_stop", b"response.completed", b"response.incomplete", b"response.failed",
+    b'"done"', b'"error"',
+)  # fmt: skip
+"""Around one of these it pays to look closer: a pattern takes a hundred times as long as a word."""
 _LAST = re.compile(
-    rb'data: ?\[DONE\]|"type"\s*:\s*"(?:message_stop|error|response\.(?:completed|incomplete|failed))"'
+    rb'(?:^|[\r\n])data: ?\[DONE\]|"type"\s*:\s*"(?:message_stop|error|response\.(?:completed|incomplete|failed))"'
     rb'|"done"\s*:\s*true|(?:^|[\r\n])(?:data: ?)?\{\s*"error"\s*:\s*[{"]'
 )
-"""After this nothing is missing."""
+"""After this nothing is missing, however much of it is still to come: it may stand at the beginning of a long event.
+Quotes and ends of lines are escaped in a text, so no text of an answer looks like this."""
+AROUND = 64
+"""Bytes before and after a word that belong to it."""
 _FINISHED = re.compile(rb'"(?:finish_reason|stop_reason)"\s*:\s*"')
 """After this the answer is complete, and perhaps a count of tokens is missing."""
 
 
 class Tail:
     def __init__(self) -> None:
+        self.closed = False
+        """Whether the upstream said that this was all."""
         self._pieces: deque[bytes] = deque()
         self._size = 0
+        self._edge = b""
 
     def add(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._size += len(piece)
         while self._size - len(self._pieces[0]) >= BYTES:
             self._size -= len(self._pieces.popleft())
+        if not self.closed:
+            seen = self._edge + piece
+            self.closed = any(_closes(seen, word) for word in WORDS if word in seen)
+            self._edge = seen[-2 * AROUND :]
 
     @property
     def content(self) -> bytes:
         return b"".join(self._pieces)[-BYTES:]
 
     @property
-    def closed(self) -> bool:
-        """Whether the upstream said that this was all."""
-        return _LAST.search(self.content) is not None
-
-    @property
     def finished(self) -> bool:
         return self.closed or _FINISHED.search(self.content) is not None
+
+
+def _closes(seen: bytes, word: bytes) -> bool:
+    at = seen.find(word)
+    while at >= 0:
+        if _LAST.search(seen, max(at - AROUND, 0), at + len(word) + AROUND):
+            return True
+        at = seen.find(word, at + 1)
+    return False

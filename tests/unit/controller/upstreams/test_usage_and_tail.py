@@ -52,6 +52,23 @@ def test_the_end(content: bytes, closed: bool, finished: bool) -> None:
     assert (tail.closed, tail.finished) == (closed, finished)
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        b'event: response.completed\ndata: {"type":"response.completed","response":{"output":"%s"}}\n\n',
+        b'{"response":"","done":true,"done_reason":"stop","context":[%s]}\n',
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000, 2 * BYTES])
+def test_a_last_word_may_begin_a_long_event(last: bytes, size: int) -> None:
+    tail = Tail()
+    content = last % (b"1234,response.1" * BYTES)
+    for at in range(0, 400, size):
+        tail.add(content[at : at + size] if size < 400 else content)
+    tail.add(content[400:])
+    assert tail.closed
+
+
 def test_only_the_end_is_kept() -> None:
     tail = Tail()
     for at in range(100_000):
