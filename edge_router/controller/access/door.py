@@ -40,10 +40,16 @@ class Door:
         named = [value for name, value in headers if name == b"host"]
         if len(named) != 1:
             raise RequestError(f"{len(named)} Host headers; send one")
-        if self._hosts is not None and not self._hosts.allows(named[0]):
+        if self._hosts is None:
+            return
+        if not self._hosts.allows(named[0]):
             raise ForbiddenError(
                 "the Host header names no address of this machine; ask by localhost or its own address, or allow the "
                 "name in EDGE_ROUTER_ALLOWED_HOSTS"
+            )
+        if not all(self._hosts.allows_origin(value) for name, value in headers if name == b"origin"):
+            raise ForbiddenError(
+                "the Origin header names a page of somebody else's; allow its name in EDGE_ROUTER_ALLOWED_HOSTS"
             )
 
 

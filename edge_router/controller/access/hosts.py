@@ -1,7 +1,8 @@
 """By which names this machine may be asked.
 
 A page in a browser can have its own name lead here, and so read what listens on loopback alone. That name stands in
-`Host`, which no page can change.
+`Host`, which no page can change. A page can also send a request here without reading the answer; its name stands in
+`Origin`.
 """
 
 import functools
@@ -20,6 +21,11 @@ class Hosts:
         """`more`: names besides those of a house."""
         self._more = frozenset(name.lower() for name in more)
         self.allows = functools.lru_cache(maxsize=256)(self._allows)
+
+    def allows_origin(self, origin: bytes) -> bool:
+        """`origin`: of the page that sent a request, which a browser tells. A program's own scheme is no page."""
+        scheme, _, host = origin.partition(b"://")
+        return self.allows(host) if scheme in (b"http", b"https") else origin != b"null"
 
     def _allows(self, host: bytes) -> bool:
         """`host`: name or address, and a port or none."""

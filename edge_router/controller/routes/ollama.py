@@ -36,4 +36,7 @@ def upstreams(url: str) -> dict[str, Upstream]:
     except (URLError, OSError, ValueError, KeyError, TypeError):
         return {}
     ends = {"small": models[0], "large": models[-1]} if models else {}
-    return {size: Upstream.model_validate({"url": f"{url}/v1", "model": model["name"]}) for size, model in ends.items()}
+    return {
+        size: Upstream.model_validate({"kind": "ollama", "url": url, "model": model["name"]})
+        for size, model in ends.items()
+    }

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
-from edge_router.controller.classification.decision import Decision
+from edge_router.controller.classification.decision import Decision, Decisions
 from edge_router.controller.record import Record
 
 STRATEGY_PINNED = "pinned"
@@ -29,6 +29,8 @@ class Plan:
     shadow: str | None = None
     classified_in: float | None = None
     """Seconds."""
+    decisions: Decisions | None = None
+    """Of every policy: one pass of the network decides for all."""
 
     def headers(self, upstream: str, model: str) -> dict[str, str]:
         """What a reply says of the choice: the old contract's header and `x-edge-router-*`. Values are ASCII, whatever

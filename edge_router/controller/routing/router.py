@@ -202,6 +202,7 @@ class Router:
             choice.strategy,
             policy or view.asked.ask.policy,
             decision=decision,
+            decisions=view.decisions,
             label=choice.label or (decision.label if decision else None),
             rule=choice.rule,
             level=_level(view, choice),

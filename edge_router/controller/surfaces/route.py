@@ -9,6 +9,7 @@ import orjson
 
 from edge_router.contract import AUTO_MODEL, ROUTER_FIELD
 from edge_router.controller.asked import Asked, Surface
+from edge_router.controller.classification.decision import Decision
 from edge_router.controller.routing.plan import Plan
 from edge_router.errors import RequestError
 
@@ -56,6 +57,10 @@ def _chat(fields: dict[str, Any], text: str | None) -> bytes:
     return msgspec.json.encode(fields | messages)
 
 
+def _told(decision: Decision) -> dict[str, Any]:
+    return {"label": decision.label, "score": decision.score, "probabilities": decision.probabilities}
+
+
 def _decision(plan: Plan, models: Mapping[str, str]) -> dict[str, Any]:
     decision = plan.decision
     return {
@@ -68,6 +73,7 @@ def _decision(plan: Plan, models: Mapping[str, str]) -> dict[str, Any]:
         "confidence": decision and decision.confidence,
         "score": decision and decision.score,
         "probabilities": decision and decision.probabilities,
+        "decisions": plan.decisions and {policy: _told(each) for policy, each in plan.decisions.items()},
         "rule": plan.rule,
         "level": plan.level,
         "degraded": plan.degraded,

@@ -69,6 +69,8 @@ def headers(count: int) -> bytes:
     [
         GET + HOST + b"\r\n",
         GET + b"host:   127.0.0.1:8084\r\n\r\n",
+        GET + HOST + b"Origin: http://localhost:3000\r\n\r\n",
+        GET + HOST + b"Origin: chrome-extension://abc\r\n\r\n",
         GET + HOST + headers(HEADERS - 1) + b"\r\n",
         GET + HOST + b"X: " + b"y" * (HEADER_BYTES - 100) + b"\r\n\r\n",
         POST + b"Content-Length: 2\r\n\r\n{}",
@@ -91,6 +93,8 @@ async def test_a_proper_request_is_let_in(port: int, request_: bytes) -> None:
         (GET + HOST + b"Host: evil.example.com\r\n\r\n", {400}, "2 Host"),
         (GET + b"Host: evil.example.com\r\n\r\n", {403}, "EDGE_ROUTER_ALLOWED_HOSTS"),
         (GET + b"Host: \r\n\r\n", {403}, "Host"),
+        (GET + HOST + b"Origin: https://evil.example.com\r\n\r\n", {403}, "Origin"),
+        (GET + HOST + b"Origin: null\r\n\r\n", {403}, "Origin"),
         (GET + HOST + headers(HEADERS) + b"\r\n", {431}, "100 headers"),
         (GET + HOST + headers(3000) + b"\r\n", {431}, "headers"),
         (GET + HOST + b"X: " + b"y" * HEADER_BYTES + b"\r\n\r\n", {431}, "32768 bytes"),

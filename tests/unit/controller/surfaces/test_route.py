@@ -14,7 +14,16 @@ from edge_router.controller.surfaces.table import surfaces
 from edge_router.errors import RequestError
 
 DECISION = Decision("Code", {"Code": 0.75, "Chatbot": 0.25}, 0.5)
-PLAN = Plan(("large", "small"), "triton", "task_router", DECISION, "Code", rule="long", level="server")
+PLAN = Plan(
+    ("large", "small"),
+    "triton",
+    "task_router",
+    DECISION,
+    "Code",
+    rule="long",
+    level="server",
+    decisions={"task_router": DECISION},
+)
 CHAT = surfaces(TextSection(), frozenset())["/v1/chat/completions"]
 
 
@@ -43,6 +52,7 @@ async def test_a_decision_is_told_with_its_reasons() -> None:
         "confidence": 0.75,
         "score": 0.5,
         "probabilities": {"Code": 0.75, "Chatbot": 0.25},
+        "decisions": {"task_router": {"label": "Code", "score": 0.5, "probabilities": {"Code": 0.75, "Chatbot": 0.25}}},
         "rule": "long",
         "level": "server",
         "degraded": None,
