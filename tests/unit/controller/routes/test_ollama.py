@@ -8,6 +8,7 @@ from threading import Thread
 
 import pytest
 
+from edge_router.controller.operation import Operation
 from edge_router.controller.routes import ollama
 from edge_router.errors import ConfigError
 
@@ -63,7 +64,7 @@ def test_the_smallest_and_the_largest_model_are_used() -> None:
     with answering(json.dumps(tags).encode()) as url:
         found = ollama.upstreams(url)
     assert {size: upstream.model for size, upstream in found.items()} == {"small": "qwen3:0.6b", "large": "qwen3:4b"}
-    assert str(found["small"].url) == f"{url}/v1"
+    assert found["small"].address(Operation.CHAT) == f"{url}/v1/chat/completions"
 
 
 @pytest.mark.parametrize("body", [b'{"models": []}', b"{}", b"[]", b"<html>", b'{"models": [{"name": "x"}]}'])
