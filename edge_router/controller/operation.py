@@ -20,6 +20,10 @@ class Operation(StrEnum):
     OLLAMA_EMBEDDINGS = "ollama_embeddings"
 
 
+ANTHROPIC = frozenset((Operation.MESSAGES, Operation.COUNT_TOKENS))
+"""Operations of Anthropic's API; upstreams of other kinds answer them too."""
+
+
 class Kind(NamedTuple):
     """`paths`: below the upstream's url. `speaks`: what such an upstream is taken to answer where it does not say."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, HttpUrl, PrivateAttr, model_validator
 
-from edge_router.controller.operation import KINDS, Operation
+from edge_router.controller.operation import ANTHROPIC, KINDS, Operation
 from edge_router.controller.routes.section import Section
 from edge_router.errors import ConfigError
 
@@ -94,5 +94,8 @@ class Upstream(Section):
         base = str(self.url).rstrip("/")
         return (base.removesuffix("/v1") if self.kind == "ollama" else base) + KINDS[self.kind].paths[operation]
 
-    def key_headers(self, key: str) -> dict[str, str]:
-        return {"x-api-key": key} if self.kind == "anthropic" else {"authorization": f"Bearer {key}"}
+    def key_headers(self, key: str, operation: Operation) -> dict[str, str]:
+        """Anthropic takes a key under its own name, but where it answers in OpenAI's way."""
+        if self.kind == "anthropic" and operation in ANTHROPIC:
+            return {"x-api-key": key}
+        return {"authorization": f"Bearer {key}"}

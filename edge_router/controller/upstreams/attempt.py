@@ -80,7 +80,7 @@ async def ask(session: aiohttp.ClientSession, link: Link, outgoing: Outgoing, he
 async def _post(
     session: aiohttp.ClientSession, link: Link, outgoing: Outgoing, headers: Mapping[str, str]
 ) -> aiohttp.ClientResponse:
-    both = {**headers, **link.headers}
+    both = link.headers_for(outgoing.operation, headers)
     try:
         return await _send(session, link, outgoing, headers=both)
     except aiohttp.ClientConnectorError:

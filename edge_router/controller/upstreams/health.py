@@ -6,6 +6,7 @@ import random
 
 import aiohttp
 
+from edge_router.controller.operation import Operation
 from edge_router.controller.upstreams.link import Link
 
 UP_SECONDS = 20.0
@@ -30,7 +31,7 @@ async def probe(session: aiohttp.ClientSession, link: Link) -> str | None:
     """Why it cannot be asked. Whatever it answers, 404 and 401 among it, it is there, unless it says that it is not."""
     try:
         async with session.get(
-            link.probe, headers=link.headers, timeout=link.probe_timeout, allow_redirects=False
+            link.probe, headers=link.headers[Operation.CHAT], timeout=link.probe_timeout, allow_redirects=False
         ) as reply:
             return f"answers {reply.status}" if reply.status >= 500 else None
     except TimeoutError:

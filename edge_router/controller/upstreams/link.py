@@ -9,6 +9,7 @@ import structlog
 from yarl import URL
 
 from edge_router import __version__
+from edge_router.controller.operation import ANTHROPIC, Operation
 from edge_router.controller.record import Record
 from edge_router.controller.routes.upstream import Upstream
 from edge_router.controller.settings import Limits
@@ -20,6 +21,9 @@ FULL_SECONDS = 1
 """After which a client whose request found the queue full may come again."""
 PROBES: Mapping[str, str] = {"openai": "/models", "anthropic": "/models", "ollama": "/api/version"}
 """What is asked of each kind of upstream to see whether it is there: it costs it nothing."""
+
+ANTHROPIC_DEFAULTS: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
+"""Its API asks for the header; a client that leaves it out means the version that there has been since."""
 
 log = structlog.get_logger()
 
@@ -47,15 +51,14 @@ class Link:
         connect = upstream.connect_seconds or limits.connect_seconds
         self.timeout = aiohttp.ClientTimeout(total=None, connect=connect)
         self.probe_timeout = aiohttp.ClientTimeout(total=connect + limits.connect_seconds)
-        self.headers: Mapping[str, str] = {
-            "accept-encoding": "identity",
-            "content-type": "application/json",
-            "user-agent": f"edge-llm-router/{__version__}",
-            **(upstream.key_headers(key) if key else {}),
-        }
+        self.headers = {operation: _headers(upstream, key, operation) for operation in Operation}
         self.urls = {operation: URL(upstream.address(operation)) for operation in upstream.operations}
         base = str(upstream.url).rstrip("/")
         self.probe = URL((base.removesuffix("/v1") if upstream.kind == "ollama" else base) + PROBES[upstream.kind])
+
+    def headers_for(self, operation: Operation, clients: Mapping[str, str]) -> dict[str, str]:
+        """`clients`: those of the client's headers that pass."""
+        return {**(ANTHROPIC_DEFAULTS if operation in ANTHROPIC else {}), **clients, **self.headers[operation]}
 
     @property
     def up(self) -> bool:
@@ -124,6 +127,15 @@ class Link:
                 log.info("upstream up", upstream=self.name)
             else:
                 log.warning("upstream down", upstream=self.name, reason=problem)
+
+
+def _headers(upstream: Upstream, key: str | None, operation: Operation) -> Mapping[str, str]:
+    return {
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "user-agent": f"edge-llm-router/{__version__}",
+        **(upstream.key_headers(key, operation) if key else {}),
+    }
 
 
 class Turn(NamedTuple):
