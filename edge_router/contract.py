@@ -87,6 +87,9 @@ STRATEGY_TRITON: Final = "triton"
 STRATEGY_MANUAL: Final = "manual"
 AUTO_MODEL: Final = "auto"
 
-# Reply headers.
+# Headers of requests and replies.
+REQUEST_ID_HEADER: Final = "x-request-id"
 CHOSEN_CLASSIFIER_HEADER: Final = "X-Chosen-Classifier"
 DECISION_HEADER_PREFIX: Final = "x-edge-router-"
+DATA_HEADER: Final = f"{DECISION_HEADER_PREFIX}data"  # of a request: what may become of what it says
+LOCAL_ONLY: Final = "local-only"

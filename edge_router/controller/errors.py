@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_router.asgi.types import Scope
-from edge_router.controller.signals.request_id import REQUEST_ID, request_id
+from edge_router.contract import REQUEST_ID_HEADER
+from edge_router.controller.signals.request_id import request_id
 from edge_router.controller.surfaces.envelope import wording
 from edge_router.errors import RouterError
 
-FAILED = f"the controller failed on this request; its log names the error by the {REQUEST_ID}"
+FAILED = f"the controller failed on this request; its log names the error by the {REQUEST_ID_HEADER}"
 
 log = structlog.get_logger()
 
@@ -47,14 +48,14 @@ async def http_error(request: Request, error: Exception) -> Response:
 async def unexpected_error(request: Request, error: Exception) -> Response:
     """The kind of error is in the log; the client learns that it is not to blame. Starlette raises the error once more,
     which ends the connection; the client is told."""
-    headers = {REQUEST_ID: request_id(headers_of(request.scope)), "connection": "close"}
-    log.error("request failed", request_id=headers[REQUEST_ID], error=type(error).__name__)
+    headers = {REQUEST_ID_HEADER: request_id(headers_of(request.scope)), "connection": "close"}
+    log.error("request failed", request_id=headers[REQUEST_ID_HEADER], error=type(error).__name__)
     return _response(request, 500, FAILED, headers)
 
 
 def _response(
     request: Request, status: int, message: str, headers: Mapping[str, str], code: str | None = None
 ) -> Response:
-    named = {REQUEST_ID: request_id(headers_of(request.scope)), **headers}
+    named = {REQUEST_ID_HEADER: request_id(headers_of(request.scope)), **headers}
     content = wording(request.scope["path"]).error(status, message, code)
     return Response(content, status, named, "application/json")

@@ -10,6 +10,7 @@ from edge_router.asgi.answer import Answer
 from edge_router.asgi.body import read_body
 from edge_router.asgi.presence import ClientLeftError
 from edge_router.asgi.types import Receive, Scope, Send
+from edge_router.contract import REQUEST_ID_HEADER
 from edge_router.controller.access.size import check_size, largest
 from edge_router.controller.asked import Asked, Surface
 from edge_router.controller.assembly import Assembly
@@ -19,7 +20,7 @@ from edge_router.controller.errors import FAILED, headers_of, said_with
 from edge_router.controller.record import Record
 from edge_router.controller.routing.circumstances import Circumstances
 from edge_router.controller.routing.plan import Plan
-from edge_router.controller.signals.request_id import REQUEST_ID, request_id
+from edge_router.controller.signals.request_id import request_id
 from edge_router.errors import RouterError
 
 PASSED_ON = ("accept", "tracestate", "anthropic-version", "anthropic-beta")
@@ -96,11 +97,11 @@ def _passed(headers: Mapping[str, str], record: Record) -> dict[str, str]:
     passed = {name: headers[name] for name in PASSED_ON if name in headers}
     if record.traceparent is not None:
         passed["traceparent"] = record.traceparent
-    return passed | {REQUEST_ID: record.request_id}
+    return passed | {REQUEST_ID_HEADER: record.request_id}
 
 
 async def _refuse(surface: Surface, error: RouterError, record: Record, said: Mapping[str, str], send: Send) -> None:
     record.error = type(error).__name__
     record.status = error.status
-    headers = {"content-type": "application/json", REQUEST_ID: record.request_id, **said, **said_with(error)}
+    headers = {"content-type": "application/json", REQUEST_ID_HEADER: record.request_id, **said, **said_with(error)}
     await Answer(error.status, surface.error(error.status, str(error), error.code), headers).send(send)

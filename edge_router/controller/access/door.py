@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from edge_router.asgi.answer import Answer
 from edge_router.asgi.types import Application, Receive, Scope, Send
+from edge_router.contract import REQUEST_ID_HEADER
 from edge_router.controller.access.hosts import Hosts
 from edge_router.controller.errors import headers_of
-from edge_router.controller.signals.request_id import REQUEST_ID, request_id
+from edge_router.controller.signals.request_id import request_id
 from edge_router.controller.surfaces.envelope import wording
 from edge_router.errors import ForbiddenError, RequestError, RouterError
 
@@ -55,6 +56,6 @@ class Door:
 
 async def _refuse(error: RouterError, scope: Scope, send: Send) -> None:
     named = request_id(headers_of(scope))
-    headers = {"content-type": "application/json", "connection": "close", REQUEST_ID: named}
+    headers = {"content-type": "application/json", "connection": "close", REQUEST_ID_HEADER: named}
     body = wording(scope["path"]).error(error.status, str(error))
     await Answer(error.status, body, headers).send(send)

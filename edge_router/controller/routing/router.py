@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from edge_router.contract import AUTO_MODEL, DECISION_HEADER_PREFIX, STRATEGY_MANUAL, STRATEGY_TRITON
+from edge_router.contract import AUTO_MODEL, DATA_HEADER, LOCAL_ONLY, STRATEGY_MANUAL, STRATEGY_TRITON
 from edge_router.controller.asked import Ask, Asked
 from edge_router.controller.classification.decision import Decision
 from edge_router.controller.classification.judge import Judge
@@ -24,9 +24,6 @@ from edge_router.controller.routing.targets import Targets
 from edge_router.controller.routing.view import Step, View
 from edge_router.errors import RequestError
 
-DATA_HEADER = f"{DECISION_HEADER_PREFIX}data"
-LOCAL_ONLY = "local-only"
-"""What a client may say in that header."""
 EMBEDDINGS = frozenset((Operation.EMBEDDINGS, Operation.OLLAMA_EMBED, Operation.OLLAMA_EMBEDDINGS))
 """Nobody else may answer them: vectors of two models do not compare."""
 SHOWN = 80

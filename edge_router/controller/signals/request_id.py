@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Mapping
 
-REQUEST_ID = "x-request-id"
+from edge_router.contract import REQUEST_ID_HEADER
 
 _TAKEN = re.compile(r"[!-~]{1,128}")
 """What may stand in a header and in a line of a log."""
@@ -12,5 +12,5 @@ _TAKEN = re.compile(r"[!-~]{1,128}")
 
 def request_id(headers: Mapping[str, str]) -> str:
     """The client's own where it is one short printable word of ASCII, else a new one. `headers` in lower case."""
-    given = headers.get(REQUEST_ID)
+    given = headers.get(REQUEST_ID_HEADER)
     return given if given is not None and _TAKEN.fullmatch(given) else uuid.uuid4().hex

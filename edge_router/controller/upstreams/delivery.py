@@ -10,11 +10,10 @@ import msgspec
 
 from edge_router.asgi.presence import ClientLeftError
 from edge_router.asgi.types import Send
-from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
+from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX, REQUEST_ID_HEADER
 from edge_router.controller.asked import Outgoing, Surface, Translation
 from edge_router.controller.record import Record
 from edge_router.controller.routing.plan import Plan
-from edge_router.controller.signals.request_id import REQUEST_ID
 from edge_router.controller.upstreams import usage
 from edge_router.controller.upstreams.attempt import Reply
 from edge_router.controller.upstreams.failure import UpstreamError
@@ -28,7 +27,7 @@ HOP_BY_HOP = frozenset(
      b"trailer", b"transfer-encoding", b"upgrade")
 )  # fmt: skip
 """RFC 9110, section 7.6.1: these speak of one connection, not of the answer."""
-OURS = frozenset((CHOSEN_CLASSIFIER_HEADER.lower().encode(), REQUEST_ID.encode()))
+OURS = frozenset((CHOSEN_CLASSIFIER_HEADER.lower().encode(), REQUEST_ID_HEADER.encode()))
 """And all of DECISION_HEADER_PREFIX: what the controller says of itself, even before an upstream that is one too."""
 NOT_RELAYED = (
     HOP_BY_HOP | OURS | {b"server", b"date", b"set-cookie", b"alt-svc", b"content-length", b"content-encoding"}
@@ -176,7 +175,7 @@ class Delivery:
         record.answered_in = record.first_content_in = time.perf_counter() - record.received
         self.started = True
         self._idle_seconds = link.idle_seconds
-        ours = {**self._plan.headers(link.name, link.upstream.model), REQUEST_ID: record.request_id}
+        ours = {**self._plan.headers(link.name, link.upstream.model), REQUEST_ID_HEADER: record.request_id}
         if record.attempts > 1:
             ours[ATTEMPTS] = str(record.attempts)
         if record.fallback:
