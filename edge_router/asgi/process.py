@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NoReturn
 
-import orjson
+import msgspec
 import structlog
 import uvicorn
 import uvloop
@@ -105,6 +105,10 @@ def check_free(host: str, port: int) -> None:
         raise ConfigError(f"cannot listen on {host}:{port}: {reason}; choose another port or address") from error
 
 
+def _line(event: Any, **_: Any) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
 def log_as_json(level: str) -> None:
     """One JSON object a line on standard output, from `level` on. What a line may hold is decided where it is written:
     never a prompt."""
@@ -112,7 +116,7 @@ def log_as_json(level: str) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(orjson.dumps),
+            structlog.processors.JSONRenderer(_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.BytesLoggerFactory(),
