@@ -12,3 +12,6 @@ class Caller:
     name: str | None = None
     models: AbstractSet[str] | None = None
     local_only: bool = False
+
+    def may_use(self, upstream: str, model: str) -> bool:
+        return self.models is None or upstream in self.models or model in self.models

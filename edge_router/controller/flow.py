@@ -6,17 +6,16 @@ from datetime import datetime
 
 import structlog
 
-from edge_router.asgi.answer import Answer
 from edge_router.asgi.body import read_body
 from edge_router.asgi.presence import ClientLeftError
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.contract import REQUEST_ID_HEADER
 from edge_router.controller.access.size import check_size, largest
-from edge_router.controller.asked import Asked, Surface
+from edge_router.controller.asked import Asked
 from edge_router.controller.assembly import Assembly
 from edge_router.controller.caller import Caller
 from edge_router.controller.controller import Controller
-from edge_router.controller.errors import FAILED, headers_of, said_with
+from edge_router.controller.errors import FAILED, headers_of, refusal
 from edge_router.controller.record import Record
 from edge_router.controller.routing.circumstances import Circumstances
 from edge_router.controller.routing.plan import Plan
@@ -37,54 +36,7 @@ class Flow:
         self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assembly = self._controller.assembly  # a reload does not touch a request under way
-        surface = assembly.surfaces[self._path]
-        headers = headers_of(scope)
-        record = Record(request_id(headers), surface.operation, traceparent=headers.get("traceparent"))
-        self._controller.signals.begin(record)
-        said: dict[str, str] = {}
-        try:
-            await self._answer(assembly, surface, headers, record, said, scope, receive, send)
-        except ClientLeftError:
-            record.outcome = "client left"
-        except RouterError as error:
-            await _refuse(surface, error, record, said, send)
-        except Exception as error:
-            log.error("request failed", request_id=record.request_id, error=type(error).__name__)
-            if record.status is not None:
-                raise
-            await _refuse(surface, RouterError(FAILED), record, said, send)
-        finally:
-            record.took = time.perf_counter() - record.received
-            self._controller.signals.report(record)
-
-    async def _answer(
-        self,
-        assembly: Assembly,
-        surface: Surface,
-        headers: Mapping[str, str],
-        record: Record,
-        said: dict[str, str],
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        """`said` is filled with what an error is to say of the choice, once there is one."""
-        access, settings = self._controller.access, self._controller.settings
-        caller = access.admit(scope["headers"])
-        record.key = caller.name
-        with self._controller.room.held() as take:
-            body = await read_body(scope, receive, limit=largest(settings), seconds=settings.receive_seconds, take=take)
-            asked = surface.parse(body)
-            check_size(body, asked, settings)
-            plan = await planned(assembly, asked, caller, headers)
-            plan.describe(record)
-            first = plan.upstreams[0]
-            said.update(plan.headers(first, assembly.routes.upstreams[first].model))
-            try:
-                await assembly.upstreams.answer(asked, plan, surface, _passed(headers, record), record, receive, send)
-            finally:
-                access.spend(caller, (record.prompt_tokens or 0) + (record.completion_tokens or 0))
+        await _Exchange(self._controller, self._path, scope, receive, send).run()
 
 
 async def planned(assembly: Assembly, asked: Asked, caller: Caller, headers: Mapping[str, str]) -> Plan:
@@ -93,15 +45,72 @@ async def planned(assembly: Assembly, asked: Asked, caller: Caller, headers: Map
     return await assembly.router.plan(asked, Circumstances(headers, caller, assembly.upstreams.up, now))
 
 
-def _passed(headers: Mapping[str, str], record: Record) -> dict[str, str]:
-    passed = {name: headers[name] for name in PASSED_ON if name in headers}
-    if record.traceparent is not None:
-        passed["traceparent"] = record.traceparent
-    return passed | {REQUEST_ID_HEADER: record.request_id}
+class _Exchange:
+    """One request and its answer."""
 
+    def __init__(self, controller: Controller, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        self._controller = controller
+        self._assembly = controller.assembly  # a reload does not touch a request under way
+        self._surface = self._assembly.surfaces[path]
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._headers = headers_of(scope)
+        self._record = Record(
+            request_id(self._headers), self._surface.operation, traceparent=self._headers.get("traceparent")
+        )
+        self._plan: Plan | None = None
 
-async def _refuse(surface: Surface, error: RouterError, record: Record, said: Mapping[str, str], send: Send) -> None:
-    record.error = type(error).__name__
-    record.status = error.status
-    headers = {"content-type": "application/json", REQUEST_ID_HEADER: record.request_id, **said, **said_with(error)}
-    await Answer(error.status, surface.error(error.status, str(error), error.code), headers).send(send)
+    async def run(self) -> None:
+        record, signals = self._record, self._controller.signals
+        signals.begin(record)
+        try:
+            await self._answer()
+        except ClientLeftError:
+            record.outcome = "client left"
+        except RouterError as error:
+            await self._refuse(error)
+        except Exception as error:
+            log.error("request failed", request_id=record.request_id, error=type(error).__name__)
+            if record.status is not None:
+                raise
+            await self._refuse(RouterError(FAILED))
+        finally:
+            record.took = time.perf_counter() - record.received
+            signals.report(record)
+
+    async def _answer(self) -> None:
+        access, settings, record = self._controller.access, self._controller.settings, self._record
+        caller = access.admit(self._scope["headers"])
+        record.key = caller.name
+        with self._controller.room.held() as take:
+            body = await read_body(
+                self._scope, self._receive, limit=largest(settings), seconds=settings.receive_seconds, take=take
+            )
+            asked = self._surface.parse(body)
+            check_size(body, asked, settings)
+            plan = self._plan = await planned(self._assembly, asked, caller, self._headers)
+            plan.describe(record)
+            try:
+                await self._assembly.upstreams.answer(
+                    asked, plan, self._surface, self._passed(), record, self._receive, self._send
+                )
+            finally:
+                access.spend(caller, (record.prompt_tokens or 0) + (record.completion_tokens or 0))
+
+    def _passed(self) -> dict[str, str]:
+        passed = {name: self._headers[name] for name in PASSED_ON if name in self._headers}
+        if self._record.traceparent is not None:
+            passed["traceparent"] = self._record.traceparent
+        return passed | {REQUEST_ID_HEADER: self._record.request_id}
+
+    async def _refuse(self, error: RouterError) -> None:
+        """An error says what was decided too, once something was."""
+        self._record.error = type(error).__name__
+        self._record.status = error.status
+        said: dict[str, str] = {}
+        if self._plan is not None:
+            first = self._plan.upstreams[0]
+            said = self._plan.headers(first, self._assembly.routes.upstreams[first].model)
+        body = self._surface.error(error.status, str(error), error.code)
+        await refusal(error, body, self._record.request_id, said).send(self._send)

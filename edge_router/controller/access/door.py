@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-from edge_router.asgi.answer import Answer
 from edge_router.asgi.types import Application, Receive, Scope, Send
-from edge_router.contract import REQUEST_ID_HEADER
 from edge_router.controller.access.hosts import Hosts
-from edge_router.controller.errors import headers_of
+from edge_router.controller.errors import headers_of, refusal
 from edge_router.controller.signals.request_id import request_id
 from edge_router.controller.surfaces.envelope import wording
 from edge_router.errors import ForbiddenError, RequestError, RouterError
@@ -55,7 +53,6 @@ class Door:
 
 
 async def _refuse(error: RouterError, scope: Scope, send: Send) -> None:
-    named = request_id(headers_of(scope))
-    headers = {"content-type": "application/json", "connection": "close", REQUEST_ID_HEADER: named}
+    name = request_id(headers_of(scope))
     body = wording(scope["path"]).error(error.status, str(error))
-    await Answer(error.status, body, headers).send(send)
+    await refusal(error, body, name, {"connection": "close"}).send(send)

@@ -1,18 +1,11 @@
 """Whom an address can be reached by: this machine alone, or others."""
 
-import ipaddress
 from collections.abc import Sequence
 
 from edge_router.controller.access.hosts import Hosts
 from edge_router.controller.access.keys import Keys
+from edge_router.controller.loopback import is_loopback
 from edge_router.errors import ConfigError
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def check_exposed(host: str, keys: Keys | None, insecure: bool) -> None:

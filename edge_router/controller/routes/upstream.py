@@ -1,6 +1,5 @@
 """The `upstreams` of `routes.yaml`."""
 
-import ipaddress
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, HttpUrl, PrivateAttr, model_validator
 
+from edge_router.controller.loopback import is_loopback
 from edge_router.controller.operation import ANTHROPIC, KINDS, Operation
 from edge_router.controller.routes.section import Section
 from edge_router.errors import ConfigError
@@ -82,17 +82,16 @@ class Upstream(Section):
 
     @cached_property
     def is_local(self) -> bool:
-        if self.local is not None:
-            return self.local
-        host = (self.url.host or "").strip("[]")
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return is_loopback((self.url.host or "").strip("[]")) if self.local is None else self.local
+
+    @property
+    def base(self) -> str:
+        """What stands before the paths of its kind."""
+        url = str(self.url).rstrip("/")
+        return url.removesuffix("/v1") if self.kind == "ollama" else url
 
     def address(self, operation: Operation) -> str:
-        base = str(self.url).rstrip("/")
-        return (base.removesuffix("/v1") if self.kind == "ollama" else base) + KINDS[self.kind].paths[operation]
+        return self.base + KINDS[self.kind].paths[operation]
 
     def key_headers(self, key: str, operation: Operation) -> dict[str, str]:
         """Anthropic takes a key under its own name, but where it answers in OpenAI's way."""

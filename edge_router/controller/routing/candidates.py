@@ -47,8 +47,7 @@ class Candidates:
         return not self._local_only or self._upstreams[name].is_local
 
     def _allowed(self, name: str) -> bool:
-        models = self._view.circumstances.caller.models
-        return models is None or name in models or self._upstreams[name].model in models
+        return self._view.circumstances.caller.may_use(name, self._upstreams[name].model)
 
     def _spoken(self, name: str) -> bool:
         upstream, asked = self._upstreams[name], self._view.asked

@@ -48,8 +48,10 @@ class Plan:
             "degraded": self.degraded,
             "classified-in-ms": None if self.classified_in is None else round(self.classified_in * 1000, 2),
         }
-        ours = {f"{DECISION_HEADER_PREFIX}{name}": _ascii(value) for name, value in said.items() if value is not None}
-        return {CHOSEN_CLASSIFIER_HEADER: _ascii(self.label or upstream)} | ours
+        ours = {
+            f"{DECISION_HEADER_PREFIX}{name}": header_value(value) for name, value in said.items() if value is not None
+        }
+        return {CHOSEN_CLASSIFIER_HEADER: header_value(self.label or upstream)} | ours
 
     def describe(self, record: Record) -> None:
         """Puts what is known here into the request's record."""
@@ -62,7 +64,7 @@ class Plan:
         record.classified_in = self.classified_in
 
 
-def _ascii(value: object) -> str:
+def header_value(value: object) -> str:
     """Labels and names are data: whatever they hold, a header stays one line."""
     text = str(value)
     if text.isascii() and text.isprintable():

@@ -49,7 +49,6 @@ class Catalogue:
         return found
 
     def _served(self) -> Iterator[Model]:
-        allowed = self._caller.models
         for name, upstream in self._routes.upstreams.items():
-            if self._up(name) and (allowed is None or name in allowed or upstream.model in allowed):
+            if self._up(name) and self._caller.may_use(name, upstream.model):
                 yield Model(upstream.model, name, upstream.operations, upstream.context)

@@ -13,7 +13,7 @@ from edge_router.asgi.types import Send
 from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX, REQUEST_ID_HEADER
 from edge_router.controller.asked import Outgoing, Surface, Translation
 from edge_router.controller.record import Record
-from edge_router.controller.routing.plan import Plan
+from edge_router.controller.routing.plan import Plan, header_value
 from edge_router.controller.upstreams import usage
 from edge_router.controller.upstreams.attempt import Reply
 from edge_router.controller.upstreams.failure import UpstreamError
@@ -179,8 +179,7 @@ class Delivery:
         if record.attempts > 1:
             ours[ATTEMPTS] = str(record.attempts)
         if record.fallback:
-            # Names are data: whatever they hold, a header stays one line.
-            ours[FALLBACK] = "".join(char if " " <= char <= "~" else "?" for char in record.fallback)
+            ours[FALLBACK] = header_value(record.fallback)
         if content_type is not None:
             ours["content-type"] = content_type
         if length is not None:

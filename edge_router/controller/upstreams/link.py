@@ -53,8 +53,7 @@ class Link:
         self.probe_timeout = aiohttp.ClientTimeout(total=connect + limits.connect_seconds)
         self.headers = {operation: _headers(upstream, key, operation) for operation in Operation}
         self.urls = {operation: URL(upstream.address(operation)) for operation in upstream.operations}
-        base = str(upstream.url).rstrip("/")
-        self.probe = URL((base.removesuffix("/v1") if upstream.kind == "ollama" else base) + PROBES[upstream.kind])
+        self.probe = URL(upstream.base + PROBES[upstream.kind])
 
     def headers_for(self, operation: Operation, clients: Mapping[str, str]) -> dict[str, str]:
         """`clients`: those of the client's headers that pass."""
