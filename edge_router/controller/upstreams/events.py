@@ -14,14 +14,16 @@ class Lines:
         self._rest = b""
         self._after_cr = False
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """The lines that are complete now, without their ends."""
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """The lines that are complete now, without their ends: to be read to the last, unless no more is fed."""
         if self._after_cr and piece:
             piece = piece.removeprefix(b"\n")  # the other half of a CRLF that was cut in two
-            self._after_cr = False
-        *lines, self._rest = _LINE_END.split(self._rest + piece)
         self._after_cr = piece.endswith(b"\r")
-        return lines
+        seen, at = self._rest + piece, 0
+        for end in _LINE_END.finditer(seen):
+            yield seen[at : end.start()]
+            at = end.end()
+        self._rest = seen[at:]
 
 
 class JsonLines:

@@ -28,7 +28,7 @@ def count(record: Record, content: bytes) -> None:
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         _take(record, usage.prompt_tokens or usage.input_tokens, usage.completion_tokens or usage.output_tokens)
-    for match in _OLLAMA.finditer(content):
+    for match in _OLLAMA.finditer(content) if b'eval_count"' in content else ():  # a word is found ten times as fast
         number = int(match[2][:12])
         _take(record, *((number, None) if match[1] == b"prompt_eval_count" else (None, number)))
 
