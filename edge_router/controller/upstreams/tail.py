@@ -1,10 +1,11 @@
 """The last bytes of a stream, and whether its upstream has said that there is no more."""
 
 import re
-from collections import deque
 
 BYTES = 16 * 1024
 """A stream's count of tokens is among its last words."""
+HELD_BYTES = 4 * BYTES
+"""That much is looked at at once: a look at each piece would cost more than relaying it."""
 WORDS = (
     b"[DONE]", b"message_stop", b"response.completed", b"response.incomplete", b"response.failed",
     b'"done"', b'"error"',
@@ -24,21 +25,25 @@ _FINISHED = re.compile(rb'"(?:finish_reason|stop_reason)"\s*:\s*"')
 
 class Tail:
     def __init__(self) -> None:
-        self.closed = False
-        """Whether the upstream said that this was all."""
-        self._pieces: deque[bytes] = deque()
+        self._closed = False
+        self._pieces: list[bytes] = []
         self._size = 0
-        self._edge = b""
 
     def add(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._size += len(piece)
-        while self._size - len(self._pieces[0]) >= BYTES:
-            self._size -= len(self._pieces.popleft())
-        if not self.closed:
-            seen = self._edge + piece
-            self.closed = any(_closes(seen, word) for word in WORDS if word in seen)
-            self._edge = seen[-2 * AROUND :]
+        if self._size > HELD_BYTES:
+            self._closed = self.closed
+            self._pieces = [self.content]
+            self._size = BYTES
+
+    @property
+    def closed(self) -> bool:
+        """Whether the upstream said that this was all."""
+        if not self._closed:
+            held = b"".join(self._pieces)
+            self._closed = any(_closes(held, word) for word in WORDS)
+        return self._closed
 
     @property
     def content(self) -> bytes:
@@ -49,10 +54,11 @@ class Tail:
         return self.closed or _FINISHED.search(self.content) is not None
 
 
-def _closes(seen: bytes, word: bytes) -> bool:
-    at = seen.find(word)
+def _closes(held: bytes, word: bytes) -> bool:
+    """Looks from the end, where it mostly is."""
+    at = held.rfind(word)
     while at >= 0:
-        if _LAST.search(seen, max(at - AROUND, 0), at + len(word) + AROUND):
+        if _LAST.search(held, max(at - AROUND, 0), at + len(word) + AROUND):
             return True
-        at = seen.find(word, at + 1)
+        at = held.rfind(word, 0, at)
     return False

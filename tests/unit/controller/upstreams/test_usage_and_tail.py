@@ -4,7 +4,7 @@ import pytest
 
 from edge_router.controller.operation import Operation
 from edge_router.controller.record import Record
-from edge_router.controller.upstreams.tail import BYTES, Tail
+from edge_router.controller.upstreams.tail import BYTES, HELD_BYTES, Tail
 from edge_router.controller.upstreams.usage import count
 
 
@@ -66,6 +66,17 @@ def test_a_last_word_may_begin_a_long_event(last: bytes, size: int) -> None:
     for at in range(0, 400, size):
         tail.add(content[at : at + size] if size < 400 else content)
     tail.add(content[400:])
+    assert tail.closed
+
+
+@pytest.mark.parametrize("before", [*range(HELD_BYTES - 20, HELD_BYTES + 20), BYTES, 3 * HELD_BYTES])
+@pytest.mark.parametrize("after", [0, 3 * HELD_BYTES])
+def test_what_was_once_said_stays_said(before: int, after: int) -> None:
+    tail = Tail()
+    last = b"data: [DONE]\n\n"
+    content = b"x" * before + b"\n" + last + b": bye\n" * (after // 6)
+    for at in range(0, len(content), 1000):
+        tail.add(content[at : at + 1000])
     assert tail.closed
 
 
