@@ -29,7 +29,7 @@ class WhileThere:
         running = asyncio.current_task()
         assert running is not None
         self._running = running
-        self._begin = asyncio.get_running_loop().call_later(PATIENCE, self._watch)
+        self._begin = running.get_loop().call_later(PATIENCE, self._watch)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -41,7 +41,7 @@ class WhileThere:
             raise ClientLeftError("the client left before its answer was there")
 
     def _watch(self) -> None:
-        self._watching = asyncio.get_running_loop().create_task(self._wait())
+        self._watching = self._running.get_loop().create_task(self._wait())
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

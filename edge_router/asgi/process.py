@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -30,6 +31,8 @@ GRACE_SECONDS = 10.0
 def run(main: Callable[[], Coroutine[Any, Any, None]], log_level: str = "info") -> NoReturn:
     """Runs `main` to its end and ends the process."""
     log_as_json(log_level)
+    gc.collect()
+    gc.freeze()  # what was imported stays: no need to look for garbage in it again and again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
     sys.stdout.flush()

@@ -147,6 +147,26 @@ async def test_a_stream_that_breaks_off_ends_with_one_error(
     assert is_good((await ask(client, True))[1], True)
 
 
+def endless(seconds: float) -> Script:
+    """An answer without an end, with a pause of so many seconds after each word."""
+    yield from chunked(*HELLO, end=False)
+    _, framed = chunked(chunk("and on "), end=False)
+    while True:
+        yield framed
+        yield seconds
+
+
+@pytest.mark.parametrize("pause", [0.1, 0], ids=["word by word", "without a pause"])
+async def test_an_answer_has_a_time_to_end_in(start: Start, upstream: FaultyUpstream, pause: float) -> None:
+    limited = {"url": f"http://127.0.0.1:{upstream.port}/v1", "total_seconds": 0.7}
+    _, client = await start({"first": limited})
+    upstream.scripts.append(endless(pause))
+    _, content = await ask(client, True)
+    last = orjson.loads(content.removesuffix(b"\n\n").rpartition(b"data: ")[2])
+    assert "had not finished its answer after 0.7 s" in last["error"]["message"]
+    assert DONE not in content
+
+
 COUNTED: list[tuple[str, list[bytes]]] = [
     ("chat, a chunk of its own", [*HELLO, *FINISHED, chunk(choices=[], usage=CHAT_USAGE), DONE]),
     ("chat, with the last chunk", [chunk("a", usage=None), chunk(finish="length", usage=CHAT_USAGE)]),

@@ -1,7 +1,7 @@
 """The name of one request, in the client's reply, the upstream's request, the log and the trace."""
 
+import random
 import re
-import uuid
 from collections.abc import Mapping
 
 from edge_router.contract import REQUEST_ID_HEADER
@@ -13,4 +13,4 @@ _TAKEN = re.compile(r"[!-~]{1,128}")
 def request_id(headers: Mapping[str, str]) -> str:
     """The client's own where it is one short printable word of ASCII, else a new one. `headers` in lower case."""
     given = headers.get(REQUEST_ID_HEADER)
-    return given if given is not None and _TAKEN.fullmatch(given) else uuid.uuid4().hex
+    return given if given is not None and _TAKEN.fullmatch(given) else f"{random.getrandbits(128):032x}"

@@ -1,7 +1,7 @@
 """One upstream asked once: the head of its answer, and the body piece by piece, each within its time."""
 
-import asyncio
 import io
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,37 +10,39 @@ import aiohttp
 from edge_router.controller.asked import Outgoing
 from edge_router.controller.upstreams.failure import UpstreamError, by_status
 from edge_router.controller.upstreams.link import Link
+from edge_router.controller.upstreams.patience import Patience
 
 PLAIN_BYTES = 2**20
 """aiohttp sends a larger body in pieces where it is a file."""
 DECODED = frozenset(("", "identity", "gzip", "deflate"))
 """Content encodings that aiohttp undoes. Nobody asked for one."""
 
+SILENT = "fell silent in the middle of its answer"
+
 
 class Reply:
     """An upstream's answer. `close` it in any case."""
 
-    def __init__(self, link: Link, response: aiohttp.ClientResponse, ends: float | None) -> None:
-        """`ends`: the loop's time by which the whole answer must be there."""
+    def __init__(self, link: Link, response: aiohttp.ClientResponse, ends: float, patience: Patience) -> None:
+        """`ends`: by the clock of `patience`; the whole answer must be there by then."""
         self.link = link
         self.status = response.status
         self.content_type = response.content_type
         self.headers = response.raw_headers
         self._response = response
         self._ends = ends
-        self._time = asyncio.get_running_loop().time
+        self._patience = patience
 
     async def piece(self) -> bytes:
         """The next bytes of the body; none at its end. Raises UpstreamError when it breaks off or nothing comes."""
-        content = self._response.content
-        until = self._time() + self.link.idle_seconds
+        until = min(self._patience.now() + self.link.idle_seconds, self._ends)
         try:
-            if self._ends is None and (piece := content.read_nowait()):
-                return piece  # is there already: no timer is needed
-            async with asyncio.timeout_at(until if self._ends is None else min(until, self._ends)):
-                return await content.readany()
+            with self._patience.until(until):
+                return await self._response.content.readany()
         except TimeoutError:
-            raise self.failure("fell silent in the middle of its answer", 504) from None
+            late = self._patience.now() >= self._ends
+            reason = f"had not finished its answer after {self.link.total_seconds:g} s" if late else SILENT
+            raise self.failure(reason, 504) from None
         except (aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, OSError):
             raise self.failure("broke off in the middle of its answer") from None
 
@@ -52,12 +54,14 @@ class Reply:
         self._response.release()
 
 
-async def ask(session: aiohttp.ClientSession, link: Link, outgoing: Outgoing, headers: Mapping[str, str]) -> Reply:
+async def ask(
+    session: aiohttp.ClientSession, link: Link, outgoing: Outgoing, headers: Mapping[str, str], patience: Patience
+) -> Reply:
     """The head of its answer. Raises UpstreamError."""
-    total = link.total_seconds
-    ends = None if total is None else asyncio.get_running_loop().time() + total
+    now = patience.now()
+    ends = now + (link.total_seconds or math.inf)
     try:
-        async with asyncio.timeout(min(link.first_byte_seconds, total or link.first_byte_seconds)):
+        with patience.until(min(now + link.first_byte_seconds, ends)):
             response = await _post(session, link, outgoing, headers)
     except aiohttp.ClientConnectorCertificateError:
         raise UpstreamError(link.name, "has a certificate that is not trusted", again=False, unreachable=True) from None
@@ -70,7 +74,7 @@ async def ask(session: aiohttp.ClientSession, link: Link, outgoing: Outgoing, he
         raise UpstreamError(link.name, "answered with something that is no HTTP") from None
     except (aiohttp.ClientError, OSError, ValueError):
         raise UpstreamError(link.name, "ended the connection without an answer", unreachable=True) from None
-    reply = Reply(link, response, ends)
+    reply = Reply(link, response, ends, patience)
     if failure := _wrong(link, response):
         reply.close()
         raise failure

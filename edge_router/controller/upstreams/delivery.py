@@ -1,6 +1,5 @@
 """An upstream's answer on its way to the client: held until it is one, then passed on byte for byte."""
 
-import asyncio
 import re
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from edge_router.controller.upstreams import usage
 from edge_router.controller.upstreams.attempt import Reply
 from edge_router.controller.upstreams.failure import UpstreamError
 from edge_router.controller.upstreams.opening import EVENT_STREAM, STREAMS, NoAnswerError, Opening
+from edge_router.controller.upstreams.patience import Patience
 from edge_router.controller.upstreams.tail import Tail
 
 ATTEMPTS = f"{DECISION_HEADER_PREFIX}attempts"
@@ -40,6 +40,8 @@ HELD_BYTES = 4 * 2**20
 else."""
 TRANSLATED_BYTES = 64 * 2**20
 """Of an answer that must be known as a whole to be put into another API's words."""
+FIRST_BYTES = 4 * 1024
+"""Of a stream. Where its beginning counts tokens, it is in the first event."""
 OPENING_BYTES = 256 * 1024
 OPENING_SECONDS = 10
 """Clients must hear the pings of an upstream that thinks for long."""
@@ -69,15 +71,16 @@ class TooLongError(UpstreamError):
 class Delivery:
     """One request's. `started`: the client has the head of an answer, so nobody else can give one any more."""
 
-    def __init__(self, plan: Plan, surface: Surface, record: Record, send: Send) -> None:
+    def __init__(self, plan: Plan, surface: Surface, record: Record, send: Send, patience: Patience) -> None:
         self.record = record
+        self.patience = patience
         self.started = False
         self._plan = plan
         self._surface = surface
         self._send = send
         self._content_type = ""
         self._end = b""
-        self._idle_seconds: float | None = None
+        self._idle_seconds = 0.0
 
     async def deliver(self, reply: Reply, outgoing: Outgoing) -> None:
         """Raises UpstreamError, before or after it has `started`; TooLongError only before."""
@@ -161,7 +164,7 @@ class Delivery:
                 if said:
                     await self._send_body(said, True)
         finally:
-            usage.count(self.record, begin)
+            usage.count(self.record, begin[:FIRST_BYTES])
             usage.count(self.record, tail.content)
         if not tail.finished:
             raise reply.failure("broke off in the middle of its answer")
@@ -193,7 +196,7 @@ class Delivery:
         """Raises ClientLeftError where nobody takes it: who does not read must not keep an upstream from others."""
         self._end = body[-2:] if len(body) > 1 else self._end[-1:] + body
         try:
-            async with asyncio.timeout(self._idle_seconds):
+            with self.patience.until(self.patience.now() + self._idle_seconds):
                 await self._send({"type": "http.response.body", "body": body, "more_body": more})
         except TimeoutError:
             raise ClientLeftError("the client does not read its answer") from None

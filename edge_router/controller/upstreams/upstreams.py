@@ -23,6 +23,7 @@ from edge_router.controller.upstreams.budget import Budget
 from edge_router.controller.upstreams.delivery import Delivery, TooLongError
 from edge_router.controller.upstreams.failure import NobodyError, UpstreamError
 from edge_router.controller.upstreams.link import Link, LinkState, Turn
+from edge_router.controller.upstreams.patience import Patience
 
 PATIENCE = 5
 """Seconds. An upstream that wants more time than that before it is asked again is reported to the client."""
@@ -86,11 +87,12 @@ class Upstreams:
         broke off that cannot say so.
         """
         self._budget.earn()
-        delivery = Delivery(plan, surface, record, send)
         async with WhileThere(receive):
+            delivery = Delivery(plan, surface, record, send, Patience())
             try:
                 await self._answer(asked, plan, headers, delivery)
             finally:
+                delivery.patience.close()
                 if plan.shadow is not None and delivery.started:
                     self._follow(plan.shadow, asked, headers)
 
@@ -119,7 +121,7 @@ class Upstreams:
     async def _attempt(self, link: Link, asked: Asked, headers: Mapping[str, str], delivery: Delivery) -> None:
         try:
             outgoing = _outgoing(asked, link)
-            reply = await ask(self._session, link, outgoing, headers)
+            reply = await ask(self._session, link, outgoing, headers, delivery.patience)
             try:
                 await delivery.deliver(reply, outgoing)
             finally:
@@ -157,8 +159,9 @@ class Upstreams:
             turn = await link.enter(record)
         except UpstreamError:
             return
+        patience = Patience()
         try:
-            reply = await ask(self._session, link, _outgoing(asked, link), headers)
+            reply = await ask(self._session, link, _outgoing(asked, link), headers, patience)
             try:
                 while await reply.piece():
                     pass
@@ -169,6 +172,7 @@ class Upstreams:
             link.failed(failure)
             outcome = failure.reason
         finally:
+            patience.close()
             turn.leave()
         log.info("shadow", upstream=link.name, outcome=outcome, took=round(time.perf_counter() - began, 3))
 
