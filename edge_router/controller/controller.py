@@ -17,6 +17,7 @@ from edge_router.controller.routes.routes import Routes
 from edge_router.controller.routes.watch import watch
 from edge_router.controller.settings import Settings
 from edge_router.controller.signals.report import Signals
+from edge_router.controller.upstreams.connector import Connector
 
 
 class Controller:
@@ -49,10 +50,9 @@ class Controller:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        connector = aiohttp.TCPConnector(limit=0)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect_seconds)
         async with aiohttp.ClientSession(
-            connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+            connector=Connector(), timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
             self.assembly = Assembly.of(self._routes, self.settings, self._local, session)
             self.assembly.start()

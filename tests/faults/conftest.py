@@ -22,6 +22,7 @@ from edge_router.controller.routes.routes import Routes
 from edge_router.controller.routing.plan import Plan
 from edge_router.controller.settings import Limits
 from edge_router.controller.upstreams import upstreams as room
+from edge_router.controller.upstreams.connector import Connector
 from edge_router.controller.upstreams.upstreams import Upstreams
 from edge_router.errors import RouterError
 from tests.faults.upstream import FaultyUpstream, serving
@@ -106,7 +107,7 @@ class Address:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with aiohttp.ClientSession(connector=self.connector or aiohttp.TCPConnector(limit=0)) as session:
+        async with aiohttp.ClientSession(connector=self.connector or Connector()) as session:
             routes = Routes.model_validate(self.routes)
             self.upstreams = Upstreams(routes, session, self.limits, routes.read_keys())
             await send({"type": "lifespan.startup.complete"})

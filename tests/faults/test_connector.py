@@ -1,0 +1,38 @@
+"""Answers that come faster than they are read stop being read, and then go on."""
+
+import asyncio
+import gzip
+
+import aiohttp
+import pytest
+
+from edge_router.controller.upstreams.connector import Connector, Handler
+from tests.faults.upstream import FaultyUpstream, Script, chunk, chunked, reply
+
+WORDS = chunk("and on ") * 20_000
+"""More than aiohttp holds, many times."""
+ANSWERS: dict[str, Script] = {
+    "a length": [reply(WORDS)],
+    "large chunks": chunked(WORDS),
+    "a word a chunk": chunked(*[chunk("and on ")] * 20_000),
+    "gzip": [reply(gzip.compress(WORDS), "200 OK", "content-encoding: gzip")],
+}
+
+
+@pytest.mark.parametrize("script", ANSWERS.values(), ids=list(ANSWERS))
+async def test_an_answer_that_is_read_slowly_comes_whole(upstream: FaultyUpstream, script: Script) -> None:
+    upstream.scripts.append(script)
+    pieces: list[bytes] = []
+    async with (
+        asyncio.timeout(30),
+        aiohttp.ClientSession(connector=Connector()) as session,
+        session.post(f"http://127.0.0.1:{upstream.port}/", data=b"{}") as answer,
+    ):
+        assert answer.connection is not None
+        assert isinstance(answer.connection.protocol, Handler)
+        await asyncio.sleep(0.3)
+        while piece := await answer.content.readany():
+            pieces.append(piece)
+            await asyncio.sleep(0.01)
+    assert len(pieces) > 2
+    assert b"".join(pieces) == WORDS
