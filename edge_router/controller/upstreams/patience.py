@@ -7,8 +7,8 @@ from typing import Self
 
 
 class Patience:
-    """`with patience.until(when): await ...` raises TimeoutError as `asyncio.timeout_at(when)` does. Its timer is set
-    when it goes off, not for each wait: a stream waits twice a piece. `close` it in the end."""
+    """`with patience.until(when): await ...` raises TimeoutError as `asyncio.timeout_at(when)` does. Its one timer is
+    set again when it goes off, not for each wait: a stream waits twice a piece. `close` it in the end."""
 
     def __init__(self) -> None:
         """Of the task that runs."""

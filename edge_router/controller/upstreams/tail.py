@@ -40,10 +40,8 @@ class Tail:
     @property
     def closed(self) -> bool:
         """Whether the upstream said that this was all."""
-        if not self._closed:
-            held = b"".join(self._pieces)
-            self._closed = any(_closes(held, word) for word in WORDS)
-        return self._closed
+        held = b"".join(self._pieces)
+        return self._closed or any(_closes(held, word) for word in WORDS)
 
     @property
     def content(self) -> bytes:

@@ -25,7 +25,7 @@ from edge_router.controller.upstreams.failure import NobodyError, UpstreamError
 from edge_router.controller.upstreams.link import Link, LinkState, Turn
 from edge_router.controller.upstreams.patience import Patience
 
-PATIENCE = 5
+MAX_PAUSE = 5
 """Seconds. An upstream that wants more time than that before it is asked again is reported to the client."""
 PAUSE = 0.1
 """Seconds before the same upstream is asked again, and twice that before the next time, more or less."""
@@ -136,7 +136,7 @@ class Upstreams:
         pause = failure.retry_after
         if pause is None:
             pause = PAUSE * 2 ** (record.attempts - 1) * random.uniform(0.5, 1.5)
-        if record.attempts > self._limits.retries or not failure.again or pause > PATIENCE or not self._budget.spend():
+        if record.attempts > self._limits.retries or not failure.again or pause > MAX_PAUSE or not self._budget.spend():
             return False
         await asyncio.sleep(pause)
         return True
