@@ -1,6 +1,6 @@
 import pytest
 
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 
 @pytest.fixture

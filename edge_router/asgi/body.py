@@ -24,7 +24,7 @@ class TooSlowError(RequestError):
     status = 408
 
 
-class FullError(UnavailableError):
+class BodyBudgetExceededError(UnavailableError):
     """The bodies of all requests together take the memory they may take."""
 
 
@@ -32,7 +32,7 @@ Take: TypeAlias = Callable[[int], None]
 """Called with the size of each piece that comes. Raises FullError."""
 
 
-class Room:
+class BodyBudget:
     """What the bodies of all requests together may take."""
 
     def __init__(self, size: int) -> None:
@@ -48,7 +48,7 @@ class Room:
         def take(size: int) -> None:
             nonlocal own
             if self._taken + size > self._size:
-                raise FullError("too many large requests at once; try again later")
+                raise BodyBudgetExceededError("too many large requests at once; try again later")
             self._taken += size
             own += size
 

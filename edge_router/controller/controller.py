@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from edge_router.asgi.body import Room
+from edge_router.asgi.body import BodyBudget
 from edge_router.controller.access.access import Access
 from edge_router.controller.access.keys import Keys
 from edge_router.controller.assembly import Assembly
@@ -41,7 +41,7 @@ class Controller:
         self.settings = settings
         self.keys = keys
         self.access = Access(keys)
-        self.room = Room(settings.held_bytes)
+        self.room = BodyBudget(settings.held_bytes)
         self.signals = Signals(lambda: self.assembly.upstreams.states(), lambda: self.assembly.ladder)
         routes.read_keys()  # a key that cannot be read is refused before anybody is served
         self._routes = routes

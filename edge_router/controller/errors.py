@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_router.asgi.answer import Answer
+from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Scope
 from edge_router.contract import REQUEST_ID_HEADER
 from edge_router.controller.signals.request_id import request_id
@@ -35,10 +35,10 @@ def said_with(error: RouterError) -> dict[str, str]:
     return headers
 
 
-def refusal(error: RouterError, body: bytes, name: str, more: Mapping[str, str]) -> Answer:
+def refusal(error: RouterError, body: bytes, name: str, more: Mapping[str, str]) -> SimpleResponse:
     """`body`: the error in the words of the API; `name`: the request's id."""
     headers = {"content-type": "application/json", REQUEST_ID_HEADER: name, **more, **said_with(error)}
-    return Answer(error.status, body, headers)
+    return SimpleResponse(error.status, body, headers)
 
 
 async def router_error(request: Request, error: Exception) -> Response:

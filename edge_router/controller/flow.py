@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from edge_router.asgi.body import read_body
-from edge_router.asgi.presence import ClientLeftError
+from edge_router.asgi.disconnect import ClientDisconnectedError
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.contract import REQUEST_ID_HEADER
 from edge_router.controller.access.size import check_size, largest
@@ -66,7 +66,7 @@ class _Exchange:
         signals.begin(record)
         try:
             await self._answer()
-        except ClientLeftError:
+        except ClientDisconnectedError:
             record.outcome = "client left"
         except RouterError as error:
             await self._refuse(error)

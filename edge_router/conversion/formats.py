@@ -1,6 +1,6 @@
 """The forms in which a network can be kept, from the smallest to the exact one.
 
-Every form is the same graph with other numbers. Which of them a checkpoint bears is measured, never assumed: gate.py.
+Every form is the same graph with other numbers. `format_selection` measures which of them a checkpoint bears.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The flow of an import, top to bottom: checkpoint, text, network, decisions, report, trial, pins.
+"""The flow of an import, top to bottom: checkpoint, text, network, decisions, report, smoke test, pins.
 
 Everything is made and measured beside the repository. What is served changes in the last step, or not at all.
 """
@@ -24,13 +24,13 @@ from edge_router.contract import (
     postprocessing,
     preprocessing,
 )
-from edge_router.conversion import formats, gate, parity
+from edge_router.conversion import format_selection, formats, parity
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.eager import export_plain
 from edge_router.conversion.errors import CheckpointError
 from edge_router.conversion.prompts import Prompts
 from edge_router.errors import ConfigError
-from edge_router.pipeline import trial
+from edge_router.pipeline import smoke_test
 from edge_router.repository import Repository, pins
 from edge_router.repository.report import Report, checksums, sha256
 from edge_router.repository.staging import entered, staging
@@ -48,7 +48,7 @@ class Wish:
     """`version` None = the next one. `also`: formats written beside the chosen one, under names of their own."""
 
     policies: Sequence[str]
-    thresholds: gate.Thresholds
+    thresholds: format_selection.Thresholds
     version: int | None = None
     plain: bool = False
     also: Sequence[str] = ()
@@ -93,7 +93,7 @@ def run(
                 repository.version_folder(model, repository.version(model)) / MODEL_FILE, folder / MODEL_FILE
             )
         report = _made(checkpoint, source, staged, version, prompts, wish, progress)
-        trial(pins.moved(Repository(staged), wanted))
+        smoke_test(pins.moved(Repository(staged), wanted))
         files = {name: (staged / name).stat().st_size for name in report.files}
         if not wish.dry_run:
             with entered(repository, staged, models, version):
@@ -143,7 +143,9 @@ def _network(
     checkpoint: Checkpoint, folder: Path, tokenize: Tokenize, prompts: Prompts, wish: Wish, progress: Progress
 ) -> Iterator[dict[str, Any]]:
     """Writes the network into `folder`; yields the figures of every format tried, the chosen one last."""
-    measured, calibration = ([_ids(tokenize, each) for each in part] for part in (prompts.gate, prompts.calibration))
+    measured, calibration = (
+        [_ids(tokenize, each) for each in part] for part in (prompts.measured, prompts.calibration)
+    )
     for name in wish.also:
         formats.write(formats.FORMATS[name], checkpoint, folder)
     if wish.plain:
@@ -153,7 +155,7 @@ def _network(
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         formats.write(formats.FP32, checkpoint, Path(scratch))
         parity.check(checkpoint, Path(scratch), measured[:PARITY_PROMPTS])
-    choice = gate.choose(checkpoint, measured, calibration, folder, wish.thresholds, progress)
+    choice = format_selection.choose(checkpoint, measured, calibration, folder, wish.thresholds, progress)
     for tried in choice.tried:
         yield {**asdict(tried), "delta": tried.delta if math.isfinite(tried.delta) else None, "prompts": len(measured)}
 

@@ -18,19 +18,22 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Prompts:
-    gate: Sequence[str]
+    measured: Sequence[str]
     calibration: Sequence[str]
 
     @classmethod
-    def read(cls, file: Path | None, gate: int) -> Self:
-        """`gate`: how many the gate gets. Without `file`, the training data of a checkout: dev for the gate, train for
-        calibration. Raises ConfigError when there are fewer."""
+    def read(cls, file: Path | None, count: int) -> Self:
+        """Draws `count` prompts to measure on and `CALIBRATION` to calibrate with.
+
+        Without `file` they come from a checkout's training data: dev to measure, train to calibrate. Raises ConfigError
+        when there are too few.
+        """
         if file is not None:
-            drawn = _draw(file, gate + CALIBRATION)
-            return cls(drawn[:gate], drawn[gate:])
+            drawn = _draw(file, count + CALIBRATION)
+            return cls(drawn[:count], drawn[count:])
         if not (DATA / DEV_FILE).is_file():
             raise ConfigError("prompts to measure on are not installed; give --prompts FILE, JSON lines with prompt")
-        return cls(_draw(DATA / DEV_FILE, gate), _draw(DATA / TRAIN_FILE, CALIBRATION))
+        return cls(_draw(DATA / DEV_FILE, count), _draw(DATA / TRAIN_FILE, CALIBRATION))
 
 
 def _draw(file: Path, count: int) -> list[str]:

@@ -5,7 +5,7 @@ from edge_router.doctor.containers import compose, docker, memory_cgroup
 from edge_router.doctor.finding import Finding, Level
 from edge_router.doctor.graphics import gpu
 from edge_router.doctor.machine import Machine
-from edge_router.doctor.room import disk, memory, ports
+from edge_router.doctor.resources import disk, memory, ports
 
 __all__ = ["CHECKS", "Finding", "Level", "Machine", "examine"]
 

@@ -21,8 +21,8 @@ from edge_router.contract import (
 )
 from edge_router.errors import NotFoundError, RepositoryError
 from edge_router.repository import config
-from edge_router.repository.passes import scheduling
-from edge_router.repository.pinned_text import pinned_text
+from edge_router.repository.ensemble_steps import scheduling
+from edge_router.repository.pbtxt_edit import with_pins
 from edge_router.repository.replacement import replace
 from edge_router.repository.repository import CONFIG_FILE, LATEST, Repository
 from edge_router.repository.schema import ModelConfig
@@ -91,7 +91,7 @@ def changes(repository: Repository, layers: Sequence[Path], pins: Pins) -> list[
         *((file, before, after) for file, before, after, holds in wanted if not holds),
         *((file, before, after) for file, before, after, holds in wanted if holds),
     ]
-    return [(file, pinned_text(file, after, pins)) for file, before, after in order if after != before]
+    return [(file, with_pins(file, after, pins)) for file, before, after in order if after != before]
 
 
 def files(repository: Repository, layers: Sequence[Path]) -> list[tuple[str, Path]]:

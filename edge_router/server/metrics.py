@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from edge_router.asgi.answer import Answer
+from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Application, Receive, Scope, Send
 from edge_router.pipeline import Served
 from edge_router.server.catalog import Catalog
@@ -47,10 +47,10 @@ def app(catalog: Catalog, statistics: Statistics, scheduler: Scheduler) -> Appli
         if scope["type"] != "http":
             return
         if scope["path"] != "/metrics":
-            answer = Answer(404, b"the metrics are at /metrics\n")
+            answer = SimpleResponse(404, b"the metrics are at /metrics\n")
         else:
             text = exposition(catalog.served, statistics, scheduler.pending)
-            answer = Answer(200, text, {"content-type": CONTENT_TYPE})
+            answer = SimpleResponse(200, text, {"content-type": CONTENT_TYPE})
         await answer.send(send)
 
     return metrics

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import msgspec
 import structlog
 
-from edge_router.asgi.answer import Answer
-from edge_router.asgi.body import Room, Take, read_body
-from edge_router.asgi.presence import WhileThere
+from edge_router.asgi.body import BodyBudget, Take, read_body
+from edge_router.asgi.disconnect import CancelOnDisconnect
+from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.errors import NotFoundError, RequestError, RouterError
 from edge_router.server import description
@@ -45,7 +45,7 @@ class Request(NamedTuple):
         return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == wanted), "")
 
 
-Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
+Handler: TypeAlias = Callable[[Request], Awaitable[SimpleResponse]]
 
 
 class Rest:
@@ -56,7 +56,7 @@ class Rest:
         self._inference = inference
         self._tallies = statistics
         self._settings = settings
-        self._room = Room(settings.held_bytes)
+        self._room = BodyBudget(settings.held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,7 +65,7 @@ class Rest:
             answer = await self._answered(scope, receive, take)
         await answer.send(send)
 
-    async def _answered(self, scope: Scope, receive: Receive, take: Take) -> Answer:
+    async def _answered(self, scope: Scope, receive: Receive, take: Take) -> SimpleResponse:
         path = scope["path"]
         try:
             # Also where nobody wants it: a connection whose last body was left unread cannot be used again.
@@ -121,47 +121,47 @@ class Rest:
                 return {"POST": lambda request: self._infer(request, model, version)}
         return None
 
-    async def _server(self, request: Request) -> Answer:
+    async def _server(self, request: Request) -> SimpleResponse:
         return _json(description.server())
 
-    async def _healthy(self, request: Request) -> Answer:
+    async def _healthy(self, request: Request) -> SimpleResponse:
         """A model that cannot be served ends the start, so whoever answers here serves them all."""
-        return Answer()
+        return SimpleResponse()
 
-    async def _index(self, request: Request) -> Answer:
+    async def _index(self, request: Request) -> SimpleResponse:
         asked = _decoded(request.body, IndexRequest) if request.body else IndexRequest()
         return _json(self._catalog.index(ready_only=asked.ready))
 
-    async def _load(self, request: Request, model: str) -> Answer:
+    async def _load(self, request: Request, model: str) -> SimpleResponse:
         if request.body and _decoded(request.body, LoadRequest).parameters:
             raise RequestError(f"{model}: a load takes no parameters here; the repository on disk says what is served")
         await self._catalog.load(model)
-        return Answer()
+        return SimpleResponse()
 
-    async def _unload(self, request: Request, model: str) -> Answer:
+    async def _unload(self, request: Request, model: str) -> SimpleResponse:
         await self._catalog.unload(model)
-        return Answer()
+        return SimpleResponse()
 
-    async def _statistics(self, model: str, version: str) -> Answer:
+    async def _statistics(self, model: str, version: str) -> SimpleResponse:
         return _json(description.statistics(self._catalog.asked(model, version), self._tallies))
 
-    async def _model(self, model: str, version: str) -> Answer:
+    async def _model(self, model: str, version: str) -> SimpleResponse:
         asked = self._catalog.find(model, version)
         return _json(description.model([asked] if version else self._catalog.versions(model), asked))
 
-    async def _model_ready(self, model: str, version: str) -> Answer:
+    async def _model_ready(self, model: str, version: str) -> SimpleResponse:
         self._catalog.asked(model, version)
-        return Answer()
+        return SimpleResponse()
 
-    async def _config(self, model: str, version: str) -> Answer:
+    async def _config(self, model: str, version: str) -> SimpleResponse:
         return _json(description.config(self._catalog.find(model, version)))
 
-    async def _infer(self, request: Request, model: str, version: str) -> Answer:
+    async def _infer(self, request: Request, model: str, version: str) -> SimpleResponse:
         served = self._catalog.find(model, version)
         body = decompress(request.body, request.header("content-encoding"), self._settings.body_bytes)
         length = _header_length(request.header(HEADER_LENGTH), len(body))
         asked = decode_request(body, length) if length else raw_request(served.signature, body)
-        async with WhileThere(request.receive):
+        async with CancelOnDisconnect(request.receive):
             reply = await self._inference.infer(served, asked)
         content, json_length = encode_reply(reply)
         headers = {"content-type": JSON}
@@ -170,7 +170,7 @@ class Rest:
         if encoding := accepted(request.header("accept-encoding")):
             headers["content-encoding"] = encoding
             content = compress(content, encoding)
-        return Answer(200, content, headers)
+        return SimpleResponse(200, content, headers)
 
     async def _body(self, scope: Scope, receive: Receive, take: Take) -> bytes:
         limit, seconds = self._settings.body_bytes, self._settings.receive_seconds
@@ -201,9 +201,9 @@ def _decoded(body: bytes, kind: type[Decoded]) -> Decoded:
         raise RequestError(f"the request is not V2: {error}") from None
 
 
-def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, msgspec.json.encode(content), {"content-type": JSON, **(headers or {})})
+def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> SimpleResponse:
+    return SimpleResponse(status, msgspec.json.encode(content), {"content-type": JSON, **(headers or {})})
 
 
-def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> SimpleResponse:
     return _json({"error": message}, status, headers)

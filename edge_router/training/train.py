@@ -10,7 +10,7 @@ import numpy as np
 from rich.progress import Progress
 
 from edge_router.contract import POLICIES, postprocessing
-from edge_router.conversion.gate import run
+from edge_router.conversion.format_selection import run
 from edge_router.conversion.rules import LABELS
 from edge_router.stages.decide import Decide
 from edge_router.stages.tokenize import Tokenize

@@ -10,10 +10,10 @@ import aiohttp
 import orjson
 import pytest
 
-from edge_router.asgi.answer import Answer
 from edge_router.asgi.body import read_body
-from edge_router.asgi.presence import ClientLeftError
+from edge_router.asgi.disconnect import ClientDisconnectedError
 from edge_router.asgi.process import serve_http
+from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.controller.asked import Ask, Features, Outgoing, Translation
 from edge_router.controller.operation import Operation
@@ -26,7 +26,7 @@ from edge_router.controller.upstreams.connector import Connector
 from edge_router.controller.upstreams.upstreams import Upstreams
 from edge_router.errors import RouterError
 from tests.faults.upstream import FaultyUpstream, serving
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 QUICK = {"connect_seconds": 0.4, "first_byte_seconds": 0.4, "idle_seconds": 0.4, "retries": 1, "retry_budget": 1.0}
 DEADLINE = 5
@@ -94,12 +94,12 @@ class Address:
             await self.upstreams.answer(
                 GivenRequest(body, translation=self.translation), self.plan, self.surface, {}, record, receive, send
             )
-        except ClientLeftError:
+        except ClientDisconnectedError:
             record.outcome = "client left"
         except RouterError as error:
             headers = {} if error.retry_after is None else {"retry-after": str(round(error.retry_after))}
             content = self.surface.error(error.status, str(error), error.code)
-            await Answer(error.status, content, headers | {"content-type": "application/json"}).send(send)
+            await SimpleResponse(error.status, content, headers | {"content-type": "application/json"}).send(send)
         finally:
             async with self.reported:
                 self.records.append(record)

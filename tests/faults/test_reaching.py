@@ -15,7 +15,7 @@ from edge_router.controller.upstreams.connector import Connector
 from tests.faults.conftest import Start
 from tests.faults.test_before_the_first_byte import ask, is_error, is_good
 from tests.faults.upstream import FaultyUpstream, serving
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 
 class GivenResolver(AbstractResolver):

@@ -12,7 +12,7 @@ from edge_router.controller.classification.judge import Judgement
 from edge_router.controller.classification.ladder import Ladder
 from edge_router.controller.routes.classifier import ClassifierSection
 from tests.faults_classifier.conftest import BUDGET_MS, judged, until, well
-from tests.light import Light, light_server
+from tests.support.light_server import Light, light_server
 
 PROMPTS = ("Write a Python function that reverses a linked list.", "hi there, how are you?", "名前は何ですか?", "")
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.light import Light, light_server
+from tests.support.light_server import Light, light_server
 
 ROOT = Path(__file__).parents[2]
 

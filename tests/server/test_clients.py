@@ -10,7 +10,7 @@ import tritonclient.http as over_http
 import tritonclient.http.aio as over_http_aio
 
 from edge_router.contract import MODELS, PROMPT_ROUTER_ENSEMBLE
-from tests.light import Light
+from tests.support.light_server import Light
 
 ENSEMBLE = "task_router_ensemble"
 CODE = b"Write a Python function that reverses a linked list."

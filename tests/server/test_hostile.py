@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from edge_router.contract import MODELS
-from tests.light import Light
+from tests.support.light_server import Light
 
 INFER = "/v2/models/task_router_ensemble/infer"
 GOOD = b'{"inputs": [{"name": "INPUT", "datatype": "BYTES", "shape": [1, 1], "data": ["hi there, how are you?"]}]}'

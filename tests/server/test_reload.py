@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.light import Light, light_server
+from tests.support.light_server import Light, light_server
 
 ROOT = Path(__file__).parents[2]
 DECIDE = "postprocessing_task_router"

@@ -12,7 +12,7 @@ import pytest
 import requests
 from onnx import TensorProto, helper
 
-from tests.light import Light, light_server
+from tests.support.light_server import Light, light_server
 
 ROOT = Path(__file__).parents[2]
 COMMAND = str(Path(sys.executable).parent / "edge-router")

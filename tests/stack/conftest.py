@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import pytest
 from testcontainers.compose import DockerCompose
 
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 COMPOSE = Path(__file__).parents[2] / "compose"
 FILES = ["docker-compose.yaml", "docker-compose.cpu-test.yaml"]

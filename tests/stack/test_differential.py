@@ -8,9 +8,9 @@ import grpc
 import pytest
 import requests
 
-from tests.light import light_server
 from tests.stack.differential import calls, differences, exchange, grpc_cases, http_cases, repository
 from tests.stack.triton import Server, triton_server
+from tests.support.light_server import light_server
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from edge_router.stages.tokenize import Tokenize
 from edge_router.stages.vocabulary import read as read_vocabulary
 from edge_router.tensors import Array
 from scripts.make_checkpoint import make
-from tests.command import edge_router
-from tests.light import light_server
 from tests.stack.triton import triton_server
+from tests.support.command import edge_router
+from tests.support.light_server import light_server
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = [prompt for prompt in read(DATA / DEV_FILE)[:200] if prompt.isascii()][:64]

@@ -76,7 +76,7 @@ def import_checkpoint(
     `export`."""
     try:
         from edge_router.conversion.checkpoint import Checkpoint
-        from edge_router.conversion.gate import Thresholds
+        from edge_router.conversion.format_selection import Thresholds
         from edge_router.conversion.prompts import Prompts
 
         folder, source = _found(checkpoint, revision)

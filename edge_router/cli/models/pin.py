@@ -8,7 +8,7 @@ import typer
 from edge_router.cli.options import LayersOption, PolicyOption, RepositoryOption, open_layers, open_repository
 from edge_router.contract import POLICIES
 from edge_router.errors import NotFoundError
-from edge_router.pipeline import trial
+from edge_router.pipeline import smoke_test
 from edge_router.repository import Repository, pins
 
 
@@ -34,7 +34,7 @@ def rollback(policy: PolicyOption = None, repository: RepositoryOption = None, o
 
 def _move(repository: Repository, layers: list[Path], wanted: dict[str, int]) -> None:
     everything = {**pins.read(repository), **wanted}
-    trial(pins.moved(repository, everything))
+    smoke_test(pins.moved(repository, everything))
     changed = pins.move(repository, layers, everything)
     for each, version in everything.items():
         typer.echo(f"{each} runs version {version}")

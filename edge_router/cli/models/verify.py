@@ -5,7 +5,7 @@ import typer
 
 from edge_router.cli.options import JsonOption, LayersOption, RepositoryOption, open_layers, open_repository
 from edge_router.errors import RouterError
-from edge_router.pipeline import trial
+from edge_router.pipeline import smoke_test
 from edge_router.repository import Repository
 from edge_router.repository.integrity import problems
 
@@ -14,7 +14,7 @@ def verify(json: JsonOption = False, repository: RepositoryOption = None, overri
     """Check pins, layers and the SHA-256 of every version's files, load what is served and ask it. Exit code 1 when
     something is wrong."""
     opened = open_repository(repository, None)
-    found = [*problems(opened, open_layers(opened, overrides)), *_trial(opened)]
+    found = [*problems(opened, open_layers(opened, overrides)), *_smoke_test(opened)]
     if json:
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     else:
@@ -22,9 +22,9 @@ def verify(json: JsonOption = False, repository: RepositoryOption = None, overri
     raise typer.Exit(bool(found))
 
 
-def _trial(repository: Repository) -> list[str]:
+def _smoke_test(repository: Repository) -> list[str]:
     try:
-        trial(repository)
+        smoke_test(repository)
     except RouterError as error:
         return [str(error)]
     return []

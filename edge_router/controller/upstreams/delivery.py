@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from edge_router.asgi.presence import ClientLeftError
+from edge_router.asgi.disconnect import ClientDisconnectedError
 from edge_router.asgi.types import Send
 from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX, REQUEST_ID_HEADER
 from edge_router.controller.asked import Outgoing, Surface, Translation
@@ -199,7 +199,7 @@ class Delivery:
             with self.patience.until(self.patience.now() + self._idle_seconds):
                 await self._send({"type": "http.response.body", "body": body, "more_body": more})
         except TimeoutError:
-            raise ClientLeftError("the client does not read its answer") from None
+            raise ClientDisconnectedError("the client does not read its answer") from None
 
 
 async def _held(reply: Reply, limit: int) -> tuple[bytes, bool]:

@@ -10,7 +10,7 @@ from typing import Self
 import aiohttp
 import structlog
 
-from edge_router.asgi.presence import WhileThere
+from edge_router.asgi.disconnect import CancelOnDisconnect
 from edge_router.asgi.types import Receive, Send
 from edge_router.controller.asked import Asked, Outgoing, Surface
 from edge_router.controller.record import Record
@@ -87,7 +87,7 @@ class Upstreams:
         broke off that cannot say so.
         """
         self._budget.earn()
-        async with WhileThere(receive):
+        async with CancelOnDisconnect(receive):
             delivery = Delivery(plan, surface, record, send, Patience())
             try:
                 await self._answer(asked, plan, headers, delivery)

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from edge_router.asgi.answer import Answer
 from edge_router.asgi.connection import HEAD_BYTES, Joined
 from edge_router.asgi.process import serve_http
+from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
 SECONDS = 1
@@ -20,7 +20,7 @@ SECONDS = 1
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
-        await Answer(body=b"hello").send(send)
+        await SimpleResponse(body=b"hello").send(send)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.command import edge_router
+from tests.support.command import edge_router
 
 ROOT = Path(__file__).parents[3]
 ROUTES = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, MODELS, TASK_ROUTER
-from tests.command import edge_router
+from tests.support.command import edge_router
 
 CODE = "Write a Python function that reverses a linked list."
 

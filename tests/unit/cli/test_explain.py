@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.command import edge_router
+from tests.support.command import edge_router
 
 CODE = "Write a Python function that reverses a linked list."
 ROUTES = """\

@@ -7,7 +7,7 @@ import pytest
 
 from edge_router.controller.access.access import Access
 from edge_router.controller.access.keys import Keys
-from tests.command import edge_router
+from tests.support.command import edge_router
 
 
 def test_a_key_is_printed_once_lets_its_holder_in_and_can_be_revoked(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 from edge_router.contract import COMPLEXITY_ROUTER, POLICIES, TASK_ROUTER, postprocessing
 from edge_router.repository import Repository, pins
 from scripts.make_checkpoint import make
-from tests.command import edge_router
-from tests.hub import COMMIT, NAME, REVISION, Hub, serving
-from tests.versions import ROOT, two_versions
+from tests.support.command import edge_router
+from tests.support.hub import COMMIT, NAME, REVISION, Hub, serving
+from tests.support.versions import ROOT, two_versions
 
 LENIENT = ("--gate-prompts", "40", "--agreement", "0.5", "--delta", "0.5")
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from scripts.make_checkpoint import make
-from tests.command import edge_router
+from tests.support.command import edge_router
 
 
 def test_a_folder_becomes_a_trace_and_a_trace_is_told_to_stay(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from edge_router.conversion.formats import FP32, INT8, Format, write
 from edge_router.engines import Settings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
-from tests.encoders import checkpoint
+from tests.support.encoders import checkpoint
 
 WORDS, PLACES, WIDTH, INNER, LAYERS, HEADS, LOGITS = 50, 16, 24, 48, 2, 3, 5
 EPSILON = 1e-12

@@ -19,7 +19,7 @@ from edge_router.conversion.rules import LABELS
 from edge_router.stages.decide import Decide, Rules
 from edge_router.tensors import Array, Tensors
 from scripts.make_checkpoint import make
-from tests import encoders
+from tests.support import encoders
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 LAYER = "backbone.encoder.layer.0"

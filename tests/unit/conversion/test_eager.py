@@ -13,7 +13,7 @@ from edge_router.conversion.encoder import BERT, DEBERTA
 from edge_router.engines import Settings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
-from tests.encoders import LOGITS, WORDS, checkpoint
+from tests.support.encoders import LOGITS, WORDS, checkpoint
 
 pytestmark = pytest.mark.parametrize("architecture", [DEBERTA, BERT])
 

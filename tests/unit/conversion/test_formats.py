@@ -12,7 +12,7 @@ from edge_router.conversion.formats import FORMATS, FP16, FP32, INT8, INT8_BLOCK
 from edge_router.engines import Settings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
-from tests.encoders import WORDS, checkpoint
+from tests.support.encoders import WORDS, checkpoint
 
 IDS = np.random.default_rng(2).integers(WORDS, size=(1, 40))
 NEAR = {"int8": 0.15, "int8-blocks": 0.1, "fp16-words": 1e-2, "fp32": 0, "fp16": 2e-2}

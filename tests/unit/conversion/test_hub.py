@@ -13,7 +13,7 @@ from edge_router.conversion import hub as hubs
 from edge_router.conversion.errors import CheckpointError
 from edge_router.conversion.hub import commit, fetch
 from edge_router.errors import UnavailableError
-from tests.hub import COMMIT, NAME, REVISION, Hub, serving
+from tests.support.hub import COMMIT, NAME, REVISION, Hub, serving
 
 WEIGHTS = bytes(range(256)) * 400
 FILES = {

@@ -14,7 +14,7 @@ from edge_router.conversion import importer, parity
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.eager import Eager
 from edge_router.conversion.errors import CheckpointError
-from edge_router.conversion.gate import Thresholds
+from edge_router.conversion.format_selection import Thresholds
 from edge_router.conversion.importer import Imported, Wish
 from edge_router.conversion.prompts import Prompts
 from edge_router.engines import Settings
@@ -27,7 +27,7 @@ from edge_router.stages.decide import Decide, Rules
 from edge_router.stages.tokenize import Tokenize
 from edge_router.tensors import text_tensor
 from scripts.make_checkpoint import make
-from tests.versions import two_versions
+from tests.support.versions import two_versions
 
 LENIENT = Thresholds(agreement=0.5, delta=0.5)
 PROMPTS = Prompts.read(None, 40)
@@ -60,7 +60,7 @@ def state(repository: Path) -> dict[Path, bytes]:
 def eager_labels(checkpoint: Checkpoint, tokenize: Tokenize, policy: str) -> list[bytes]:
     eager, decide = Eager(checkpoint), Decide(Rules.of(checkpoint.rules[policy]))
     labels = []
-    for prompt in PROMPTS.gate:
+    for prompt in PROMPTS.measured:
         ids = torch.tensor([tokenize.ids(prompt)])
         [answer] = decide.run([{LOGITS: eager(ids, torch.ones_like(ids)).numpy()}])
         assert not isinstance(answer, RouterError)
@@ -84,7 +84,7 @@ def test_the_new_version_decides_as_the_checkpoint_does(
             labels[
                 int(pipeline.infer(ensemble(policy), {INPUT: text_tensor([prompt.encode()])})[OUTPUT].argmax())
             ].encode()
-            for prompt in PROMPTS.gate
+            for prompt in PROMPTS.measured
         ]
         equal = np.mean(
             [one == other for one, other in zip(found, eager_labels(checkpoint, tokenize, policy), strict=True)]
@@ -134,7 +134,7 @@ def test_a_dry_run_makes_everything_and_changes_nothing(checkpoint: Checkpoint, 
     [
         ("formats.write", OSError(28, "No space left on device", "model.onnx.data"), RepositoryError),
         ("gate.choose", KeyboardInterrupt(), KeyboardInterrupt),
-        ("trial", RepositoryError("cannot be served"), RepositoryError),
+        ("smoke_test", RepositoryError("cannot be served"), RepositoryError),
         ("pins.move", KeyboardInterrupt(), KeyboardInterrupt),
         ("pins.move", RepositoryError("read-only"), RepositoryError),
     ],
@@ -182,8 +182,8 @@ def test_prompts_for_the_gate_are_never_those_of_calibration(tmp_path: Path) -> 
     file = tmp_path / "prompts.jsonl"
     file.write_text("".join(f'{{"prompt": "number {number}"}}\n' for number in range(300)))
     found = Prompts.read(file, 40)
-    assert len(found.gate) == 40
-    assert not set(found.gate) & set(found.calibration)
+    assert len(found.measured) == 40
+    assert not set(found.measured) & set(found.calibration)
     with pytest.raises(ConfigError, match=r"300 prompts; 1256 are needed .*--prompts"):
         Prompts.read(file, 1000)
     file.write_text('{"prompt": "x"}\n{"text": "x"}\n')

@@ -18,7 +18,7 @@ from edge_router.conversion.retrace import RetraceError
 from edge_router.engines import Settings
 from edge_router.engines.torchscript import TorchscriptEngine
 from edge_router.engines.trace import Trace
-from tests.encoders import checkpoint
+from tests.support.encoders import checkpoint
 
 
 @pytest.mark.parametrize("architecture", [DEBERTA, BERT])

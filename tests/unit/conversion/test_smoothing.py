@@ -15,7 +15,7 @@ from edge_router.conversion.smoothing import Peaks, factors
 from edge_router.engines import Settings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
-from tests.encoders import WORDS, checkpoint
+from tests.support.encoders import WORDS, checkpoint
 
 CHECKPOINT = checkpoint(DEBERTA)
 PROMPTS: Sequence[Array] = [np.random.default_rng(tokens).integers(WORDS, size=tokens) for tokens in (5, 9, 30)]

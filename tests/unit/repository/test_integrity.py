@@ -9,7 +9,7 @@ from edge_router.errors import RepositoryError
 from edge_router.repository import Repository, pins
 from edge_router.repository.integrity import problems
 from edge_router.repository.report import Report, checksums
-from tests.versions import two_versions
+from tests.support.versions import two_versions
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, POLICIES, PROMPT_ROUTER_ENSEMBLE, TASK_ROUTER, postprocessing
 from edge_router.errors import NotFoundError, RepositoryError
-from edge_router.pipeline import Pipeline, trial
+from edge_router.pipeline import Pipeline, smoke_test
 from edge_router.repository import Repository, pins, replacement
 from edge_router.stages.decide import Decide
-from tests.versions import ROOT, two_versions
+from tests.support.versions import ROOT, two_versions
 
 BOTH = dict.fromkeys(POLICIES, 2)
 ONE = {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 2}
@@ -48,7 +48,7 @@ def test_what_was_moved_is_read_served_and_moves_back_to_the_byte(repository: Pa
         assert moved.versions(postprocessing(policy)) == [version]
         assert moved.config(postprocessing(policy)).output[0].label_filename == f"{version}/labels.txt"
     for layer in layers(repository):
-        trial(moved)
+        smoke_test(moved)
         for model in (file.parent.name for file in layer.glob("*/config.pbtxt")):
             assert Repository(repository, layer).versions(model) == moved.versions(model)
     move(repository, dict.fromkeys(POLICIES, 1))
@@ -84,7 +84,7 @@ def test_whatever_a_power_cut_leaves_can_be_served(repository: Path, monkeypatch
         for file, text in changes:
             if file.is_relative_to(repository):
                 (whole / file.relative_to(repository)).write_text(text)
-            trial(Repository(whole))
+            smoke_test(Repository(whole))
         shutil.rmtree(whole)
 
 

@@ -6,7 +6,7 @@ from edge_router.contract import TASK_ROUTER, preprocessing
 from edge_router.errors import RepositoryError
 from edge_router.repository import Repository
 from edge_router.repository.staging import entered, left_behind, staging
-from tests.versions import two_versions
+from tests.support.versions import two_versions
 
 MODELS = [preprocessing(TASK_ROUTER), TASK_ROUTER]
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
-from edge_router.asgi.answer import Answer
 from edge_router.asgi.process import serve_http
+from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.controller.access.door import HEADER_BYTES, HEADERS, Door
 from edge_router.controller.access.hosts import Hosts
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 GET = b"GET /v1/models HTTP/1.1\r\n"
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
@@ -26,7 +26,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         while more:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
-        await Answer(body=b"let in: " + body).send(send)
+        await SimpleResponse(body=b"let in: " + body).send(send)
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ from types import TracebackType
 from edge_router.asgi.types import Receive
 from edge_router.errors import RequestError
 
-PATIENCE = 0.05
+GRACE_SECONDS = 0.05
 """Seconds. Most answers are there before it would pay to look."""
 
 
-class ClientLeftError(RequestError):
+class ClientDisconnectedError(RequestError):
     """Nobody waits for the answer any more."""
 
 
-class WhileThere:
+class CancelOnDisconnect:
     """`async with WhileThere(receive):` cancels what runs inside when the client leaves, and raises ClientLeftError.
 
     The request's body must have been read.
@@ -29,7 +29,7 @@ class WhileThere:
         running = asyncio.current_task()
         assert running is not None
         self._running = running
-        self._begin = running.get_loop().call_later(PATIENCE, self._watch)
+        self._begin = running.get_loop().call_later(GRACE_SECONDS, self._watch)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -38,7 +38,7 @@ class WhileThere:
         if self._watching:
             self._watching.cancel()
         if self._left and kind is asyncio.CancelledError and self._running.uncancel() == 0:
-            raise ClientLeftError("the client left before its answer was there")
+            raise ClientDisconnectedError("the client left before its answer was there")
 
     def _watch(self) -> None:
         self._watching = self._running.get_loop().create_task(self._wait())

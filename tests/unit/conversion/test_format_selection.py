@@ -7,10 +7,10 @@ import pytest
 from rich.progress import Progress
 
 from edge_router.contract import NETWORK_FILE
-from edge_router.conversion import gate
+from edge_router.conversion import format_selection
 from edge_router.conversion.checkpoint import Checkpoint
+from edge_router.conversion.format_selection import Thresholds
 from edge_router.conversion.formats import FP32, INT8, write
-from edge_router.conversion.gate import Thresholds
 from edge_router.tensors import Array
 from scripts.make_checkpoint import make
 
@@ -33,18 +33,20 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     return Checkpoint.read(folder)
 
 
-def choose(checkpoint: Checkpoint, folder: Path, thresholds: Thresholds, calibration: list[Array]) -> gate.Choice:
+def choose(
+    checkpoint: Checkpoint, folder: Path, thresholds: Thresholds, calibration: list[Array]
+) -> format_selection.Choice:
     with Progress(disable=True) as progress:
-        return gate.choose(checkpoint, MEASURED, calibration, folder, thresholds, progress)
+        return format_selection.choose(checkpoint, MEASURED, calibration, folder, thresholds, progress)
 
 
 def test_outliers_ruin_int8_and_smoothing_saves_it(checkpoint: Checkpoint, tmp_path: Path) -> None:
     with Progress(disable=True) as progress:
         write(FP32, checkpoint, tmp_path)
-        exact = gate.run(tmp_path, MEASURED, "", progress)
+        exact = format_selection.run(tmp_path, MEASURED, "", progress)
         write(INT8, checkpoint, tmp_path)
-        found = gate.run(tmp_path, MEASURED, "", progress)
-    plain = gate.compare(INT8, tmp_path, checkpoint, exact, found, THRESHOLDS)
+        found = format_selection.run(tmp_path, MEASURED, "", progress)
+    plain = format_selection.compare(INT8, tmp_path, checkpoint, exact, found, THRESHOLDS)
     assert not plain.passes
     choice = choose(checkpoint, tmp_path, THRESHOLDS, CALIBRATION)
     assert choice.format == "int8"
@@ -59,9 +61,9 @@ def test_where_nothing_smaller_passes_the_exact_network_stands(checkpoint: Check
     assert choice.tried[-1].delta == 0
     assert {file.name for file in tmp_path.iterdir()} == {NETWORK_FILE, f"{NETWORK_FILE}.data"}
     with Progress(disable=True) as progress:
-        found = gate.run(tmp_path, MEASURED[:3], "", progress)
+        found = format_selection.run(tmp_path, MEASURED[:3], "", progress)
         write(FP32, checkpoint, tmp_path)
-        assert np.array_equal(found, gate.run(tmp_path, MEASURED[:3], "", progress))
+        assert np.array_equal(found, format_selection.run(tmp_path, MEASURED[:3], "", progress))
 
 
 def test_figures_count_changed_heads_and_the_score(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -71,14 +73,14 @@ def test_figures_count_changed_heads_and_the_score(checkpoint: Checkpoint, tmp_p
     found = exact.copy()
     found[:10, 3] = 2  # one in twenty changes its task
     found[:4, 12:15] = [0, 0, 5]  # and one in fifty its creativity: .35 of the score
-    figures = gate.compare(FP32, tmp_path, checkpoint, exact, found, Thresholds())
+    figures = format_selection.compare(FP32, tmp_path, checkpoint, exact, found, Thresholds())
     assert figures.agreement["task_type"] == pytest.approx(0.95)
     assert figures.agreement["creativity_scope"] == pytest.approx(0.98)
     assert figures.agreement["reasoning"] == 1
     assert figures.delta == pytest.approx(0.35, abs=0.01)
 
     def passes(agreement: float, delta: float) -> bool:
-        return gate.compare(FP32, tmp_path, checkpoint, exact, found, Thresholds(agreement, delta)).passes
+        return format_selection.compare(FP32, tmp_path, checkpoint, exact, found, Thresholds(agreement, delta)).passes
 
     assert passes(0.94, 0.4)
     assert not passes(0.96, 0.4)
@@ -88,4 +90,6 @@ def test_figures_count_changed_heads_and_the_score(checkpoint: Checkpoint, tmp_p
 def test_logits_that_are_not_finite_never_pass(checkpoint: Checkpoint, tmp_path: Path) -> None:
     exact = np.zeros((10, 32), dtype=np.float32)
     found = np.full_like(exact, np.nan)
-    assert not gate.compare(FP32, tmp_path, checkpoint, exact, found, Thresholds(agreement=0, delta=9)).passes
+    assert not format_selection.compare(
+        FP32, tmp_path, checkpoint, exact, found, Thresholds(agreement=0, delta=9)
+    ).passes

@@ -7,7 +7,7 @@ from pathlib import Path
 from edge_router.contract import PROMPT_ROUTER_ENSEMBLE
 from edge_router.errors import RepositoryError
 from edge_router.repository import config
-from edge_router.repository.passes import scheduling
+from edge_router.repository.ensemble_steps import scheduling
 from edge_router.repository.schema import ModelConfig
 
 _VERSIONS = re.compile(r"(version_policy\s*\{\s*specific\s*\{\s*versions:\s*\[)[^\]]*\]")
@@ -15,7 +15,7 @@ _LABELS = re.compile(r'(label_filename:\s*)"[^"]*"')
 _SCHEDULING = re.compile(r"^ensemble_scheduling\b.*", re.DOTALL | re.MULTILINE)
 
 
-def pinned_text(file: Path, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
+def with_pins(file: Path, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
     """`file` as it is written once it means `wanted`, which differs in its pins alone; `pins`: version by policy.
 
     Raises RepositoryError when the text, read by Triton's schema, would mean anything else.

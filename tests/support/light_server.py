@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from edge_router.asgi.types import Send
 
 
-class Answer(NamedTuple):
+class SimpleResponse(NamedTuple):
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = {}

@@ -9,7 +9,7 @@ ENSEMBLES = (PROMPT_ROUTER_ENSEMBLE, *map(ensemble, POLICIES))
 PROMPT = b"Summarise the plot of Hamlet in three sentences."
 
 
-def trial(repository: Repository) -> None:
+def smoke_test(repository: Repository) -> None:
     """Raises RepositoryError or NotFoundError when something cannot be loaded, RequestError when the prompt is
     refused."""
     pipeline = Pipeline.load(repository, ENSEMBLES)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge_router.contract import DECISION_FILE, POLICIES, TASK_ROUTER, postprocessing, preprocessing
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEMPERATURE = 5.0
 """Of every head of version 2: its probabilities tell it from version 1."""
 
