@@ -151,6 +151,22 @@ def test_every_mounted_file_exists_and_is_read_only(layered: dict[str, Any]) -> 
     assert {mount["source"] for mount in found if mount["type"] != "bind"} <= {"ollama"}
 
 
+def test_every_build_copies_files_that_exist_and_are_in_its_context(layered: dict[str, Any]) -> None:
+    ignore = (COMPOSE.parent / ".dockerignore").read_text().splitlines()
+    sent = [line.removeprefix("!") for line in ignore if line.startswith("!")]
+    for build in (service["build"] for service in layered["services"].values() if "build" in service):
+        context = Path(build["context"])
+        for name in _copied(context / build["dockerfile"]):
+            assert (context / name).exists(), (build["dockerfile"], name)
+            assert any(Path(name).is_relative_to(path) for path in sent), (build["dockerfile"], name)
+
+
+def _copied(dockerfile: Path) -> list[str]:
+    """Sources of COPY in the build context. The name of one file is an argument of the build."""
+    copies = [line.split()[1:-1] for line in dockerfile.read_text().splitlines() if line.startswith("COPY ")]
+    return [name for names in copies if not names[0].startswith("--from") for name in names if "$" not in name]
+
+
 def test_without_a_layer_nobody_outside_reaches_triton() -> None:
     base = rendered("")
     assert base["networks"]["inference"]["internal"]
@@ -210,7 +226,7 @@ def test_the_pi_layer_swaps_triton_for_the_light_server() -> None:
     server = rendered("pi")["services"]["router-server"]
     assert (server["image"], server["build"]["dockerfile"]) == (
         "edge-router-light-server:local",
-        "compose/light-server.dockerfile",
+        "compose/images/light-server.dockerfile",
     )
     assert "target" not in server["build"]
     assert "shm_size" not in server

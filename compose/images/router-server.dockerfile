@@ -40,7 +40,7 @@ ENV PATH=/opt/tritonserver/bin:/opt/venv/bin:/usr/bin:/bin LD_LIBRARY_PATH=/opt/
 # A folder of a model as working directory would shadow every other model's code.
 WORKDIR /
 USER 1000:1000
-COPY compose/router-server.sh /usr/local/bin/router-server
+COPY compose/images/router-server.sh /usr/local/bin/router-server
 ENTRYPOINT ["/usr/local/bin/router-server"]
 
 # Not run on a device yet, nor built without NVIDIA's registry.
@@ -55,5 +55,5 @@ COPY edge_router /tmp/edge_router
 RUN mv /tmp/edge_router "$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/"
 WORKDIR /
 USER 1000:1000
-COPY compose/router-server.sh /usr/local/bin/router-server
+COPY compose/images/router-server.sh /usr/local/bin/router-server
 ENTRYPOINT ["/usr/local/bin/router-server"]
