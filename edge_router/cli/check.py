@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from edge_router.cli.dry_run import RepositoryClassifier
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.cli.supposed import Here
-from edge_router.controller.routes.names import dotted
-from edge_router.controller.routes.routes import Routes
-from edge_router.controller.routes.schema import schema
-from edge_router.controller.routes.upstream import Upstream
+from edge_router.controller.config.problems import dotted
+from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config.schema import schema
+from edge_router.controller.config.upstreams import UpstreamConfig
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError
 from edge_router.settings import read
@@ -26,7 +26,7 @@ def check(
     ] = None,
     json: JsonOption = False,
     as_schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON schema of such files, for an editor.")
+        bool, typer.Option("--schema", help="FileIdentity the JSON schema of such files, for an editor.")
     ] = False,
     repository: RepositoryOption = None,
     overrides: OverridesOption = None,
@@ -37,9 +37,9 @@ def check(
         typer.echo(schema())
         return
     try:
-        routes = Routes.read(file or read(Settings).routes)
+        routes = RouterConfig.read(file or read(Settings).routes)
         if repository is not None:
-            routes.check_labels(Here(open_pipeline(repository, overrides)).labels)
+            routes.check_labels(RepositoryClassifier(open_pipeline(repository, overrides)).labels)
     except ConfigError as error:
         problems = str(error).splitlines()
         typer.echo(orjson.dumps({"problems": problems}).decode() if json else "\n".join(problems), err=not json)
@@ -48,7 +48,7 @@ def check(
     typer.echo(orjson.dumps(meaning, option=orjson.OPT_INDENT_2).decode() if json else "\n".join(_lines(meaning)))
 
 
-def _meaning(routes: Routes) -> Meaning:
+def _meaning(routes: RouterConfig) -> Meaning:
     """By part of the file, what each name there stands for, in words."""
     helpers = {"a chat UI's own questions": routes.helpers} if routes.helpers else {}
     embeddings = {"embeddings": routes.embeddings or "the model that is named"}
@@ -65,14 +65,14 @@ def _meaning(routes: Routes) -> Meaning:
     }
 
 
-def _upstream(upstream: Upstream) -> str:
+def _upstream(upstream: UpstreamConfig) -> str:
     where = "stays in this house" if upstream.is_local else "leaves this house"
     speaks = ", ".join(sorted(upstream.operations))
     key = f"; its key cannot be read here: {problem}" if (problem := _key_problem(upstream)) else ""
     return f"{upstream.model} at {upstream.url} ({upstream.kind}), {where}; answers {speaks}{key}"
 
 
-def _key_problem(upstream: Upstream) -> str | None:
+def _key_problem(upstream: UpstreamConfig) -> str | None:
     try:
         if upstream.api_key:
             upstream.api_key.read()
@@ -85,14 +85,14 @@ def _split(parts: Mapping[str, float]) -> str:
     return ", ".join(f"{weight / sum(parts.values()):.0%} {name}" for name, weight in parts.items())
 
 
-def _rules(routes: Routes) -> Iterator[tuple[str, str]]:
+def _rules(routes: RouterConfig) -> Iterator[tuple[str, str]]:
     for place, rule in routes.all_rules():
         name = f" ({rule.name})" if rule.name else ""
         does = [*(["must not leave this house"] if rule.local_only else []), *([f"to {rule.to}"] if rule.to else [])]
         yield f"{dotted(place)}{name}", f"{rule.when}: {', '.join(does)}"
 
 
-def _policy(name: str, routes: Routes) -> Iterator[tuple[str, str]]:
+def _policy(name: str, routes: RouterConfig) -> Iterator[tuple[str, str]]:
     policy = routes.policies[name]
     yield from ((key, text) for key, text in _rules(routes) if key.startswith(f"policies.{name}."))
     least = policy.abstain or routes.abstain
@@ -103,12 +103,12 @@ def _policy(name: str, routes: Routes) -> Iterator[tuple[str, str]]:
     yield "else", policy.default or routes.default
 
 
-def _affinity(routes: Routes) -> Meaning:
+def _affinity(routes: RouterConfig) -> Meaning:
     section = routes.affinity
     return {f"by {section.by}": f"{section.minutes:g} min, up in {', '.join(section.order)}"} if section else {}
 
 
-def _classified(routes: Routes) -> Meaning:
+def _classified(routes: RouterConfig) -> Meaning:
     turns = routes.text.earlier_turns
     earlier = f"with {turns} before it" if turns else "alone"
     urls = ", ".join(map(str, routes.classifier.urls))

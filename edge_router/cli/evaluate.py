@@ -12,8 +12,8 @@ from rich.table import Table
 
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
 from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
-from edge_router.controller.classification.classifier import prompt
-from edge_router.controller.classification.decision import Decisions, decisions
+from edge_router.controller.classifier.decision import Decisions, decisions
+from edge_router.controller.classifier.remote import prompt
 from edge_router.errors import ConfigError
 from edge_router.training.data import Example, read
 from edge_router.training.metrics import Agreement

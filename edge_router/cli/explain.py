@@ -8,18 +8,18 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from edge_router.cli.dry_run import DryRunRequest, RepositoryClassifier, context
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.cli.supposed import Here, Supposed, circumstances
 from edge_router.cli.up import RoutesOption, routes_in_use
 from edge_router.contract import AUTO_MODEL, ROUTER_CONTROLLER_PORT
-from edge_router.controller.asked import Ask, Features
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.api.json_request import BYTES_PER_TOKEN
+from edge_router.controller.api.messages import Message
+from edge_router.controller.api.prompt_text import is_background_task, prompt
+from edge_router.controller.api.request import RequestFeatures, RoutingHint
+from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.routing.evaluation import RoutingStep
 from edge_router.controller.routing.plan import Plan
 from edge_router.controller.routing.router import Router
-from edge_router.controller.routing.view import Step
-from edge_router.controller.surfaces.prompt import is_chore, prompt
-from edge_router.controller.surfaces.request import BYTES_PER_TOKEN
-from edge_router.controller.surfaces.turns import Turn
 from edge_router.errors import RequestError
 
 
@@ -45,18 +45,18 @@ def explain(
     """Walk the rules of routes.yaml with a prompt. Nothing is sent anywhere."""
     said = sys.stdin.read() if text == "-" else text
     taken = routes_in_use(routes, ROUTER_CONTROLLER_PORT)
-    turn = Turn("user", said)
-    features = Features(
+    turn = Message("user", said)
+    features = RequestFeatures(
         tokens=len(said.encode("utf-8", "replace")) // BYTES_PER_TOKEN if tokens is None else tokens,
         tools=tools,
         images=images,
         response_format=response_format,
-        helper=is_chore([turn]),
+        helper=is_background_task([turn]),
     )
-    asked = Supposed(prompt([turn], taken.text), Ask(model=model), features, user=user)
-    here = Here(open_pipeline(repository, overrides))
+    asked = DryRunRequest(prompt([turn], taken.text), RoutingHint(model=model), features, user=user)
+    here = RepositoryClassifier(open_pipeline(repository, overrides))
     taken.check_labels(here.labels)
-    around = circumstances(dict(map(_header, header or ())), frozenset(down or ()))
+    around = context(dict(map(_header, header or ())), frozenset(down or ()))
     plan, steps = asyncio.run(Router(taken, here).explain(asked, around))
     typer.echo(_as_json(plan, steps, taken) if json else "\n".join([*map(_line, steps), *_lines(plan, taken)]))
 
@@ -68,11 +68,11 @@ def _header(given: str) -> tuple[str, str]:
     return name.lower(), value
 
 
-def _line(step: Step) -> str:
+def _line(step: RoutingStep) -> str:
     return f"  yes  {step.key}" if step.why is None else f"  no   {step.key}: {step.why}"
 
 
-def _lines(plan: Plan, routes: Routes) -> list[str]:
+def _lines(plan: Plan, routes: RouterConfig) -> list[str]:
     """What is known of it, a line each."""
     models = [f"{name} ({routes.upstreams[name].model})" for name in plan.upstreams]
     decision = plan.decision
@@ -87,7 +87,7 @@ def _lines(plan: Plan, routes: Routes) -> list[str]:
     return [f"{name}: {value}" for name, value in known.items() if value is not None]
 
 
-def _as_json(plan: Plan, steps: Sequence[Step], routes: Routes) -> str:
+def _as_json(plan: Plan, steps: Sequence[RoutingStep], routes: RouterConfig) -> str:
     found: dict[str, Any] = {
         "steps": [{"key": step.key, "matches": step.why is None, "why": step.why} for step in steps],
         "upstreams": plan.upstreams,

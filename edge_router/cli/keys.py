@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_router.cli.options import JsonOption
-from edge_router.controller.access.keyfile import Key, KeyFile, digest, new_key
+from edge_router.controller.auth.key_file import Key, KeyFile, digest, new_key
 from edge_router.errors import ConfigError, NotFoundError, RequestError
 
 FileOption: TypeAlias = Annotated[

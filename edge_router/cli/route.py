@@ -11,13 +11,13 @@ from rich.console import Console, Group
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from edge_router.cli.dry_run import DryRunRequest, RepositoryClassifier, context
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.cli.supposed import Here, Supposed, circumstances
 from edge_router.cli.up import RoutesOption, routes_in_use
 from edge_router.contract import ROUTER_CONTROLLER_PORT
-from edge_router.controller.asked import Ask
-from edge_router.controller.classification.decision import Decision
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.api.request import RoutingHint
+from edge_router.controller.classifier.decision import Decision
+from edge_router.controller.config.router_config import RouterConfig
 from edge_router.controller.routing.router import Router
 
 BAR_WIDTH = 40
@@ -34,7 +34,7 @@ def route(
 ) -> None:
     """Show how a prompt is classified and which upstream would answer it."""
     prompt = sys.stdin.read() if text == "-" else text
-    here = Here(open_pipeline(repository, overrides))
+    here = RepositoryClassifier(open_pipeline(repository, overrides))
     taken = routes_in_use(routes, ROUTER_CONTROLLER_PORT)
     taken.check_labels(here.labels)
     found = here.decisions(prompt)
@@ -46,14 +46,14 @@ def route(
         Console(highlight=False).print(*bars, sep="\n")
 
 
-async def _upstreams(prompt: str, routes: Routes, here: Here) -> dict[str, str]:
+async def _upstreams(prompt: str, routes: RouterConfig, here: RepositoryClassifier) -> dict[str, str]:
     """By policy, who would answer a request that asks for it."""
-    router, now = Router(routes, here), circumstances({})
-    plans = {policy: await router.plan(Supposed(prompt, Ask(policy)), now) for policy in routes.policies}
+    router, now = Router(routes, here), context({})
+    plans = {policy: await router.plan(DryRunRequest(prompt, RoutingHint(policy)), now) for policy in routes.policies}
     return {policy: plan.upstreams[0] for policy, plan in plans.items()}
 
 
-def _as_json(found: Mapping[str, Decision], upstreams: Mapping[str, str], routes: Routes) -> dict[str, Any]:
+def _as_json(found: Mapping[str, Decision], upstreams: Mapping[str, str], routes: RouterConfig) -> dict[str, Any]:
     return {
         policy: {
             "label": decision.label,
@@ -67,7 +67,7 @@ def _as_json(found: Mapping[str, Decision], upstreams: Mapping[str, str], routes
     }
 
 
-def _as_bars(policy: str, decision: Decision, upstream: str | None, routes: Routes) -> Group:
+def _as_bars(policy: str, decision: Decision, upstream: str | None, routes: RouterConfig) -> Group:
     target = f" -> {upstream} ({routes.upstreams[upstream].model})" if upstream else ""
     score = "" if decision.score is None else f", score {decision.score:.2f}"
     bars = Table.grid(padding=(0, 1))

@@ -8,10 +8,10 @@ import typer
 from edge_router.cli.options import OverridesOption, RepositoryOption, open_pipeline
 from edge_router.contract import COMPLEXITY_ROUTER, ROUTER_CONTROLLER_PORT, TASK_ROUTER
 from edge_router.controller import demo
-from edge_router.controller.classification.local import LocalClassifier
+from edge_router.controller.classifier.local import LocalClassifier
+from edge_router.controller.config import ollama_discovery
+from edge_router.controller.config.router_config import RouterConfig
 from edge_router.controller.controller import Controller
-from edge_router.controller.routes import ollama
-from edge_router.controller.routes.routes import Routes
 from edge_router.controller.server import prepare, serve
 from edge_router.controller.settings import Settings
 from edge_router.settings import read
@@ -55,12 +55,12 @@ def up(
     serve(controller, more=demo.routes)
 
 
-def routes_in_use(file: Path | None, port: int) -> Routes:
+def routes_in_use(file: Path | None, port: int) -> RouterConfig:
     """The file's, else those over what runs here: Ollama's smallest and largest model, or the demo."""
     if file is not None:
-        return Routes.read(file)
-    upstreams = ollama.upstreams(ollama.address()) or demo.upstreams(port)
-    return Routes.model_validate(
+        return RouterConfig.read(file)
+    upstreams = ollama_discovery.upstreams(ollama_discovery.address()) or demo.upstreams(port)
+    return RouterConfig.model_validate(
         {
             "upstreams": upstreams,
             "default": "small",
@@ -73,7 +73,7 @@ def routes_in_use(file: Path | None, port: int) -> Routes:
     )
 
 
-def _greeting(routes: Routes, host: str, port: int) -> list[str]:
+def _greeting(routes: RouterConfig, host: str, port: int) -> list[str]:
     listed = [f"  {name:<8} {target.model} at {target.url}" for name, target in routes.upstreams.items()]
     if any(target.model == demo.SMALL for target in routes.upstreams.values()):
         listed.append("  No Ollama found: the built-in demo answers, which is not a language model.")

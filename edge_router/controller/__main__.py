@@ -2,8 +2,8 @@
 
 import sys
 
+from edge_router.controller.config.router_config import RouterConfig
 from edge_router.controller.controller import Controller
-from edge_router.controller.routes.routes import Routes
 from edge_router.controller.server import prepare, serve
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError
@@ -14,7 +14,7 @@ def main() -> None:
     try:
         settings = read(Settings)
         keys = prepare(settings)
-        controller = Controller(Routes.read(settings.routes), settings, file=settings.routes, keys=keys)
+        controller = Controller(RouterConfig.read(settings.routes), settings, file=settings.routes, keys=keys)
     except ConfigError as error:
         sys.exit(f"edge-router-controller: {error}")
     serve(controller)

@@ -13,18 +13,18 @@ from starlette.routing import BaseRoute, Route
 from edge_router import __version__
 from edge_router.asgi.body import read_body
 from edge_router.asgi.types import Application, Receive, Scope, Send
-from edge_router.controller.access.door import Door
-from edge_router.controller.access.exposure import hosts_asked_for
-from edge_router.controller.asked import Asked
+from edge_router.controller.api import openapi
+from edge_router.controller.api.dry_run import route
+from edge_router.controller.api.model_endpoints import ModelEndpoints, started_now
+from edge_router.controller.api.models import ModelCatalog
+from edge_router.controller.api.operations import PATHS
+from edge_router.controller.api.request import LlmRequest
+from edge_router.controller.auth.exposure import hosts_asked_for
+from edge_router.controller.auth.request_guard import RequestGuard
 from edge_router.controller.controller import Controller
-from edge_router.controller.errors import headers_of, http_error, router_error, unexpected_error
-from edge_router.controller.flow import Flow, planned
+from edge_router.controller.error_response import headers_of, http_error, router_error, unexpected_error
+from edge_router.controller.exchange import ExchangeEndpoint, plan_request
 from edge_router.controller.routing.plan import Plan
-from edge_router.controller.surfaces import openapi
-from edge_router.controller.surfaces.catalogue import Catalogue
-from edge_router.controller.surfaces.listing import Listing, started_now
-from edge_router.controller.surfaces.route import route
-from edge_router.controller.surfaces.table import PATHS
 from edge_router.errors import RouterError
 
 CHAT = "/v1/chat/completions"
@@ -34,7 +34,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 class Endpoints:
     def __init__(self, controller: Controller) -> None:
-        self.flows = {path: Flow(controller, path) for path in PATHS}
+        self.flows = {path: ExchangeEndpoint(controller, path) for path in PATHS}
         self._controller = controller
         self._document = orjson.dumps(openapi.document())
 
@@ -44,7 +44,7 @@ class Endpoints:
         return [
             *(Route(path, flow, methods=["POST"]) for path, flow in self.flows.items()),
             Route("/v1/route", self.route, methods=["POST"]),
-            *Listing(self._seen, started_now(), settings.receive_seconds).routes,
+            *ModelEndpoints(self._seen, started_now(), settings.receive_seconds).routes,
             Route("/health", self.live),
             Route("/health/live", self.live),
             Route("/health/ready", self.ready),
@@ -56,25 +56,25 @@ class Endpoints:
     async def route(self, request: Request) -> Response:
         """The decision alone: nothing is sent to an upstream."""
         caller = self._controller.access.admit(request.scope["headers"])
-        assembly, settings = self._controller.assembly, self._controller.settings
+        runtime, settings = self._controller.runtime, self._controller.settings
         body = await read_body(
             request.scope, request.receive, limit=settings.body_bytes, seconds=settings.receive_seconds
         )
 
-        async def plan(asked: Asked) -> Plan:
-            return await planned(assembly, asked, caller, headers_of(request.scope))
+        async def plan(llm_request: LlmRequest) -> Plan:
+            return await plan_request(runtime, llm_request, caller, headers_of(request.scope))
 
-        models = {name: upstream.model for name, upstream in assembly.routes.upstreams.items()}
-        return Response(await route(body, assembly.surfaces[CHAT], plan, models), media_type="application/json")
+        models = {name: upstream.model for name, upstream in runtime.routes.upstreams.items()}
+        return Response(await route(body, runtime.surfaces[CHAT], plan, models), media_type="application/json")
 
     async def live(self, request: Request) -> Response:
         return _json({"status": "live", "version": __version__})
 
     async def ready(self, request: Request) -> Response:
         """Runs a real classification: a server that says it is ready may still be unable to answer."""
-        assembly = self._controller.assembly
-        problem = await assembly.ladder.probe()
-        upstreams = {name: "up" if assembly.upstreams.up(name) else "down" for name in assembly.routes.upstreams}
+        runtime = self._controller.runtime
+        problem = await runtime.chain.probe()
+        upstreams = {name: "up" if runtime.upstreams.up(name) else "down" for name in runtime.routes.upstreams}
         status = "ready" if problem is None else "degraded"
         content = {"status": status, "classifier": problem or "ready", "upstreams": upstreams}
         return _json(content, 200 if problem is None else 503)
@@ -82,21 +82,21 @@ class Endpoints:
     async def config(self, request: Request) -> Response:
         """The routes as loaded. A key is shown as the place it was read from, never as itself."""
         self._controller.access.admit(request.scope["headers"])
-        return _json(self._controller.assembly.routes.model_dump(mode="json", exclude_none=True))
+        return _json(self._controller.runtime.routes.model_dump(mode="json", exclude_none=True))
 
     async def metrics(self, request: Request) -> Response:
         if not self._controller.settings.metrics_open:
             self._controller.access.admit(request.scope["headers"])
-        content, kind = self._controller.signals.metrics.exposition(request.headers.get("accept", ""))
+        content, kind = self._controller.telemetry.metrics.exposition(request.headers.get("accept", ""))
         return Response(content, media_type=kind)
 
     async def openapi(self, request: Request) -> Response:
         return Response(self._document, media_type="application/json")
 
-    def _seen(self, request: Request) -> Catalogue:
+    def _seen(self, request: Request) -> ModelCatalog:
         caller = self._controller.access.admit(request.scope["headers"])
-        assembly = self._controller.assembly
-        return Catalogue(assembly.routes, assembly.upstreams.up, caller)
+        runtime = self._controller.runtime
+        return ModelCatalog(runtime.routes, runtime.upstreams.up, caller)
 
 
 def app(controller: Controller, more: Sequence[BaseRoute] = ()) -> Application:
@@ -114,7 +114,7 @@ def app(controller: Controller, more: Sequence[BaseRoute] = ()) -> Application:
         await (flow or starlette)(scope, receive, send)
 
     settings = controller.settings
-    return Door(inside, hosts_asked_for(settings.host, controller.keys, settings.allowed_hosts))
+    return RequestGuard(inside, hosts_asked_for(settings.host, controller.keys, settings.allowed_hosts))
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:

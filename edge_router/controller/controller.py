@@ -9,30 +9,30 @@ from pathlib import Path
 import aiohttp
 
 from edge_router.asgi.body import BodyBudget
-from edge_router.controller.access.access import Access
-from edge_router.controller.access.keys import Keys
-from edge_router.controller.assembly import Assembly
-from edge_router.controller.classification.classifier import Local
-from edge_router.controller.routes.routes import Routes
-from edge_router.controller.routes.watch import watch
+from edge_router.controller.auth.authenticator import Authenticator
+from edge_router.controller.auth.keys import AccessKeys
+from edge_router.controller.classifier.remote import InProcessClassifier
+from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config.watch import watch
+from edge_router.controller.runtime import Runtime
 from edge_router.controller.settings import Settings
-from edge_router.controller.signals.report import Signals
-from edge_router.controller.upstreams.connector import Connector
+from edge_router.controller.telemetry.telemetry import Telemetry
+from edge_router.controller.upstream.connector import UpstreamConnector
 
 
 class Controller:
     """`assembly` is replaced as a whole: a request keeps the one it began with."""
 
-    assembly: Assembly
+    runtime: Runtime
 
     def __init__(
         self,
-        routes: Routes,
+        routes: RouterConfig,
         settings: Settings,
         *,
         file: Path | None = None,
-        local: Local | None = None,
-        keys: Keys | None = None,
+        local: InProcessClassifier | None = None,
+        keys: AccessKeys | None = None,
     ) -> None:
         """`file`: where `routes` were read, to be read again when it changes. `local`: the network in this process.
 
@@ -40,9 +40,9 @@ class Controller:
         """
         self.settings = settings
         self.keys = keys
-        self.access = Access(keys)
+        self.access = Authenticator(keys)
         self.room = BodyBudget(settings.held_bytes)
-        self.signals = Signals(lambda: self.assembly.upstreams.states(), lambda: self.assembly.ladder)
+        self.telemetry = Telemetry(lambda: self.runtime.upstreams.states(), lambda: self.runtime.chain)
         routes.read_keys()  # a key that cannot be read is refused before anybody is served
         self._routes = routes
         self._file = file
@@ -52,25 +52,25 @@ class Controller:
     async def running(self) -> AsyncIterator[None]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect_seconds)
         async with aiohttp.ClientSession(
-            connector=Connector(), timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+            connector=UpstreamConnector(), timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
-            self.assembly = Assembly.of(self._routes, self.settings, self._local, session)
-            self.assembly.start()
+            self.runtime = Runtime.of(self._routes, self.settings, self._local, session)
+            self.runtime.start()
             watching = self._watch()
             try:
                 yield
             finally:
                 if watching:
                     watching.cancel()
-                await self.assembly.close()
-                await self.signals.close()
+                await self.runtime.close()
+                await self.telemetry.close()
 
-    async def take(self, routes: Routes) -> None:
+    async def take(self, routes: RouterConfig) -> None:
         """Goes on with other routes. Raises ConfigError where they do not fit the classifier or a key cannot be read;
         then everything stays as it is."""
-        old, new = self.assembly, self.assembly.succeeded_by(routes)
+        old, new = self.runtime, self.runtime.succeeded_by(routes)
         await new.take_over(old)
-        self.assembly = new
+        self.runtime = new
         await old.close(new)
 
     def _watch(self) -> "asyncio.Task[None] | None":

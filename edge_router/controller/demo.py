@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from edge_router.controller.operation import Operation
-from edge_router.controller.routes.upstream import Upstream
+from edge_router.controller.api.operation import Operation
+from edge_router.controller.config.upstreams import UpstreamConfig
 
 PATH = "/demo/v1"
 SMALL, LARGE = "demo-small", "demo-large"
@@ -19,11 +19,11 @@ ANSWER = (
 )
 
 
-def upstreams(port: int) -> dict[str, Upstream]:
+def upstreams(port: int) -> dict[str, UpstreamConfig]:
     """Two upstreams at this very server, so that a route can be seen to differ."""
     url = f"http://127.0.0.1:{port}{PATH}"
     return {
-        size: Upstream.model_validate({"url": url, "model": model, "speaks": [Operation.CHAT]})
+        size: UpstreamConfig.model_validate({"url": url, "model": model, "speaks": [Operation.CHAT]})
         for size, model in (("small", SMALL), ("large", LARGE))
     }
 

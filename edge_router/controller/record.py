@@ -3,11 +3,11 @@
 import time
 from dataclasses import dataclass, field
 
-from edge_router.controller.operation import Operation
+from edge_router.controller.api.operation import Operation
 
 
 @dataclass
-class Record:
+class RequestRecord:
     """Filled on the way, reported once at the end (`signals.report`). Times are seconds; None: did not come to it."""
 
     request_id: str

@@ -6,16 +6,16 @@ from typing import NoReturn
 from starlette.routing import BaseRoute
 
 from edge_router.asgi.process import check_free, run, serve_http, stop_signal
-from edge_router.controller.access.exposure import check_exposed
-from edge_router.controller.access.keys import Keys
 from edge_router.controller.app import app
+from edge_router.controller.auth.exposure import check_exposed
+from edge_router.controller.auth.keys import AccessKeys
 from edge_router.controller.controller import Controller
 from edge_router.controller.settings import Settings
 
 
-def prepare(settings: Settings) -> Keys | None:
+def prepare(settings: Settings) -> AccessKeys | None:
     """The access keys. Raises ConfigError where they cannot be read, anybody could ask, or nobody can listen."""
-    keys = Keys(settings.keys) if settings.keys else None
+    keys = AccessKeys(settings.keys) if settings.keys else None
     check_exposed(settings.host, keys, settings.insecure)
     check_free(settings.host, settings.port)
     return keys

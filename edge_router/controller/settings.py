@@ -21,7 +21,7 @@ COMPOSE_CLASSIFIER = HttpUrl(f"http://router-server:{ROUTER_SERVER_HTTP_PORT}")
 """Who is asked where neither the environment nor `routes.yaml` names a classifier."""
 
 
-class Limits(BaseSettings):
+class RequestLimits(BaseSettings):
     """Bounds on one request, and on what is tried to answer it. They hold for the controller in a container and for
     `edge-router up` alike; an upstream's own in `routes.yaml` go before them."""
 
@@ -45,7 +45,7 @@ class Limits(BaseSettings):
     grace_seconds: float = Field(10, ge=0, description="answers under way have to end once the process is told to stop")
 
 
-class Settings(Limits):
+class Settings(RequestLimits):
     """Where the controller listens, whom it lets in, and where it finds what it needs."""
 
     routes: Path = Path("/etc/edge-router/routes.yaml")

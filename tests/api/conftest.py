@@ -15,12 +15,12 @@ from aiohttp import web
 
 from edge_router.asgi.process import serve_http
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.access.keys import Keys
 from edge_router.controller.app import app
-from edge_router.controller.classification.classifier import Labels
-from edge_router.controller.classification.decision import Decision, Decisions
+from edge_router.controller.auth.keys import AccessKeys
+from edge_router.controller.classifier.decision import Decision, Decisions
+from edge_router.controller.classifier.remote import Labels
+from edge_router.controller.config.router_config import RouterConfig
 from edge_router.controller.controller import Controller
-from edge_router.controller.routes.routes import Routes
 from edge_router.controller.settings import Settings
 
 LABELS = {TASK_ROUTER: ["Chatbot", "Code", "Zoé"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}
@@ -41,7 +41,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class LlmRequest:
     headers: Mapping[str, str]
     content: bytes
 
@@ -64,13 +64,13 @@ class Upstream:
 
     url: str = ""
     answer: Handler = completion
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[LlmRequest] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reply(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET":  # whether it is there
             return web.json_response({"object": "list", "data": []})
-        self.asked.append(Asked(request.headers, await request.read()))
+        self.asked.append(LlmRequest(request.headers, await request.read()))
         try:
             return await self.answer(request)
         except asyncio.CancelledError:
@@ -170,7 +170,7 @@ class Serve(Protocol):
 
 class Control(Protocol):
     async def __call__(
-        self, routes: Routes, classifier: GivenClassifier | None = None, **settings: Any
+        self, routes: RouterConfig, classifier: GivenClassifier | None = None, **settings: Any
     ) -> aiohttp.ClientSession: ...
 
 
@@ -201,12 +201,12 @@ async def control() -> AsyncIterator[Control]:
     async with AsyncExitStack() as stack:
 
         async def start(
-            routes: Routes, classifier: GivenClassifier | None = None, **settings: Any
+            routes: RouterConfig, classifier: GivenClassifier | None = None, **settings: Any
         ) -> aiohttp.ClientSession:
             port = unused_port()
             stopped = asyncio.Event()
             taken = Settings.model_validate({"port": port, "classifier_budget_ms": PATIENT_MS, **settings})
-            keys = Keys(taken.keys) if taken.keys else None
+            keys = AccessKeys(taken.keys) if taken.keys else None
             controller = Controller(routes, taken, local=classifier, keys=keys)
             serving = serve_http(app(controller), "127.0.0.1", port, stopped, receive_seconds=taken.receive_seconds)
             stack.push_async_callback(asyncio.wait_for, asyncio.create_task(serving), timeout=30)
@@ -239,9 +239,9 @@ def classifier() -> GivenClassifier:
 
 
 @pytest.fixture
-def routes(upstream: Upstream) -> Routes:
+def routes(upstream: Upstream) -> RouterConfig:
     """Code and demanding prompts go to `large`, all else to `small`; both are the one `upstream`."""
-    return Routes.model_validate(
+    return RouterConfig.model_validate(
         {
             "upstreams": {
                 "small": {"url": upstream.url, "model": "small-model"},
@@ -257,7 +257,7 @@ def routes(upstream: Upstream) -> Routes:
 
 
 @pytest.fixture
-async def client(control: Control, routes: Routes, classifier: GivenClassifier) -> aiohttp.ClientSession:
+async def client(control: Control, routes: RouterConfig, classifier: GivenClassifier) -> aiohttp.ClientSession:
     return await control(routes, classifier)
 
 

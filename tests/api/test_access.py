@@ -6,8 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.access.keyfile import Key, KeyFile, digest
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.auth.key_file import Key, KeyFile, digest
+from edge_router.controller.config.router_config import RouterConfig
 from tests.api.conftest import Control, GivenClassifier, Upstream
 
 CHAT = "/v1/chat/completions"
@@ -49,7 +49,7 @@ def write(file: Path, **more: Any) -> None:
 )
 async def test_no_address_answers_without_a_valid_key(
     control: Control,
-    routes: Routes,
+    routes: RouterConfig,
     classifier: GivenClassifier,
     upstream: Upstream,
     keys: Path,
@@ -67,7 +67,7 @@ async def test_no_address_answers_without_a_valid_key(
 
 
 async def test_health_needs_no_key_and_metrics_none_where_they_are_open(
-    control: Control, routes: Routes, classifier: GivenClassifier, keys: Path
+    control: Control, routes: RouterConfig, classifier: GivenClassifier, keys: Path
 ) -> None:
     client = await control(routes, classifier, keys=keys, metrics_open=True)
     for path in ("/health", "/health/live", "/health/ready", "/metrics"):
@@ -78,7 +78,7 @@ async def test_health_needs_no_key_and_metrics_none_where_they_are_open(
 @pytest.mark.parametrize("headers", [BEARER, {"x-api-key": SECRET}])
 async def test_a_key_opens_everything_and_stays_here(
     control: Control,
-    routes: Routes,
+    routes: RouterConfig,
     classifier: GivenClassifier,
     upstream: Upstream,
     keys: Path,
@@ -94,7 +94,7 @@ async def test_a_key_opens_everything_and_stays_here(
 
 
 async def test_a_key_reaches_the_models_it_may_and_no_other_by_whatever_name(
-    control: Control, routes: Routes, classifier: GivenClassifier, upstream: Upstream, keys: Path
+    control: Control, routes: RouterConfig, classifier: GivenClassifier, upstream: Upstream, keys: Path
 ) -> None:
     write(keys, models=["small"])
     client = await control(routes, classifier, keys=keys)
@@ -110,7 +110,7 @@ async def test_a_key_reaches_the_models_it_may_and_no_other_by_whatever_name(
 @pytest.mark.parametrize("limits", [{"requests_per_minute": 1}, {"tokens_per_minute": 10}])
 async def test_beyond_its_limit_a_key_is_told_when_to_ask_again(
     control: Control,
-    routes: Routes,
+    routes: RouterConfig,
     classifier: GivenClassifier,
     upstream: Upstream,
     keys: Path,
@@ -143,7 +143,7 @@ async def test_a_strangers_name_is_refused_on_loopback(client: aiohttp.ClientSes
 
 
 async def test_images_may_be_larger_than_text(
-    control: Control, routes: Routes, classifier: GivenClassifier, upstream: Upstream
+    control: Control, routes: RouterConfig, classifier: GivenClassifier, upstream: Upstream
 ) -> None:
     client = await control(routes, classifier, body_bytes=1000, image_body_bytes=4000)
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 2000}}

@@ -10,7 +10,7 @@ from aiohttp import web
 from anthropic import APIStatusError, AsyncAnthropic, BadRequestError, NotFoundError
 from anthropic.types import MessageParam
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from tests.api.conftest import Upstream
 
 MESSAGES: list[MessageParam] = [{"role": "user", "content": "sort a list"}]
@@ -43,12 +43,12 @@ async def speak(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.fixture
-def routes(routes: Routes, upstream: Upstream) -> Routes:
+def routes(routes: RouterConfig, upstream: Upstream) -> RouterConfig:
     """`large` is Anthropic's, `small` is not."""
     upstream.answer = speak
     written: dict[str, Any] = routes.model_dump(mode="json", exclude_unset=True)
     written["upstreams"]["large"]["kind"] = "anthropic"
-    return Routes.model_validate(written)
+    return RouterConfig.model_validate(written)
 
 
 @pytest.fixture

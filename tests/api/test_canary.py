@@ -15,8 +15,8 @@ import orjson
 import pytest
 from aiohttp import web
 
-from edge_router.controller.access.keyfile import Key, KeyFile, digest
-from edge_router.controller.signals.report import TRACES_VARIABLE
+from edge_router.controller.auth.key_file import Key, KeyFile, digest
+from edge_router.controller.telemetry.telemetry import TRACES_VARIABLE
 from tests.api.conftest import Handler, RouterServer, Serve, Upstream, answering, completion, unused_port
 
 CANARY = "canary"

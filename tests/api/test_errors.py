@@ -7,7 +7,7 @@ import aiohttp
 import orjson
 import pytest
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from edge_router.controller.routing.router import Router
 from tests.api.conftest import Control, GivenClassifier, Upstream
 
@@ -113,7 +113,7 @@ async def test_a_wrong_method_names_the_right_one(client: aiohttp.ClientSession)
 
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(
-    control: Control, routes: Routes, upstream: Upstream, classifier: GivenClassifier, announced: bool
+    control: Control, routes: RouterConfig, upstream: Upstream, classifier: GivenClassifier, announced: bool
 ) -> None:
     content = orjson.dumps({"model": "auto", "messages": MESSAGES})
 

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from edge_router.errors import UnavailableError
 from tests.api.conftest import Control, GivenClassifier
 
@@ -28,7 +28,7 @@ async def test_ready_after_a_real_classification(client: aiohttp.ClientSession, 
 
 
 async def test_not_ready_before_the_classifier_is_met(
-    control: Control, routes: Routes, classifier: GivenClassifier
+    control: Control, routes: RouterConfig, classifier: GivenClassifier
 ) -> None:
     classifier.met = False
     client = await control(routes, classifier)
@@ -50,11 +50,11 @@ async def test_not_ready_while_the_classifier_fails_and_ready_again_after(
 
 
 async def test_not_ready_where_a_route_names_a_label_the_server_has_not(
-    control: Control, routes: Routes, classifier: GivenClassifier
+    control: Control, routes: RouterConfig, classifier: GivenClassifier
 ) -> None:
     content = routes.model_dump(mode="json", exclude_none=True)
     content["policies"]["task_router"]["routes"] = {"Cooode": "large"}
-    client = await control(Routes.model_validate(content), classifier)
+    client = await control(RouterConfig.model_validate(content), classifier)
     async with client.get(READY) as reply:
         problem = (await reply.json())["classifier"]
         assert reply.status == 503
@@ -62,12 +62,12 @@ async def test_not_ready_where_a_route_names_a_label_the_server_has_not(
 
 
 async def test_the_configuration_shows_routes_and_where_keys_are_but_no_key(
-    control: Control, routes: Routes, classifier: GivenClassifier, monkeypatch: pytest.MonkeyPatch
+    control: Control, routes: RouterConfig, classifier: GivenClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LARGE_KEY", "the-secret-itself")
     content = routes.model_dump(mode="json", exclude_none=True)
     content["upstreams"]["large"]["api_key"] = {"env": "LARGE_KEY"}
-    client = await control(Routes.model_validate(content), classifier)
+    client = await control(RouterConfig.model_validate(content), classifier)
     async with client.get("/config") as reply:
         assert (reply.status, await reply.json()) == (200, content)
         assert "the-secret-itself" not in await reply.text()

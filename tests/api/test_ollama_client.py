@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from ollama import AsyncClient, ResponseError
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from tests.api.conftest import Upstream
 
 MESSAGES = [{"role": "user", "content": "sort a list"}]
@@ -58,13 +58,13 @@ async def native(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.fixture(params=["openai", "ollama"])
-def routes(request: pytest.FixtureRequest, routes: Routes, upstream: Upstream) -> Routes:
+def routes(request: pytest.FixtureRequest, routes: RouterConfig, upstream: Upstream) -> RouterConfig:
     """The upstreams speak either API."""
     upstream.answer = native if request.param == "ollama" else openai
     written: dict[str, Any] = routes.model_dump(mode="json", exclude_unset=True)
     for each in written["upstreams"].values():
         each["kind"] = request.param
-    return Routes.model_validate(written)
+    return RouterConfig.model_validate(written)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from openai import (
 )
 from openai.types.chat import ChatCompletionToolUnionParam, ChatCompletionUserMessageParam
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from tests.api.conftest import Upstream
 
 MESSAGES: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "sort a list"}]
@@ -28,11 +28,11 @@ TOOLS: list[ChatCompletionToolUnionParam] = [{"type": "function", "function": {"
 
 
 @pytest.fixture
-def routes(routes: Routes) -> Routes:
+def routes(routes: RouterConfig) -> RouterConfig:
     """`large` answers /v1/responses too."""
     written: dict[str, Any] = routes.model_dump(mode="json", exclude_unset=True)
     written["upstreams"]["large"]["speaks"] = ["chat", "completions", "embeddings", "responses"]
-    return Routes.model_validate(written)
+    return RouterConfig.model_validate(written)
 
 
 @pytest.fixture

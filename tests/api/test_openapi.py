@@ -5,11 +5,11 @@ import re
 import aiohttp
 from starlette.routing import Route
 
+from edge_router.controller.api.openapi import document
 from edge_router.controller.app import Endpoints
+from edge_router.controller.config.router_config import RouterConfig
 from edge_router.controller.controller import Controller
-from edge_router.controller.routes.routes import Routes
 from edge_router.controller.settings import Settings
-from edge_router.controller.surfaces.openapi import document
 
 
 async def test_each_address_of_the_document_answers_its_methods(client: aiohttp.ClientSession) -> None:
@@ -22,7 +22,7 @@ async def test_each_address_of_the_document_answers_its_methods(client: aiohttp.
                 assert reply.status not in (404, 405), (method, path)
 
 
-async def test_each_address_that_answers_stands_in_the_document(routes: Routes) -> None:
+async def test_each_address_that_answers_stands_in_the_document(routes: RouterConfig) -> None:
     answering = Endpoints(Controller(routes, Settings())).routes
     paths = {re.sub(r":\w+}", "}", route.path) for route in answering if isinstance(route, Route)}
     assert paths == document()["paths"].keys()

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from tests.api.conftest import PATIENT_MS, RouterServer, Upstream, answering, in_two, unused_port
 
 CHAT = "/v1/chat/completions"
@@ -38,7 +38,7 @@ async def start(**variables: object) -> Process:
 
 
 @pytest.fixture
-def file(tmp_path: Path, routes: Routes) -> Path:
+def file(tmp_path: Path, routes: RouterConfig) -> Path:
     file = tmp_path / "routes.yaml"
     file.write_text(routes.model_dump_json(exclude_none=True))
     return file

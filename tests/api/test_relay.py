@@ -8,7 +8,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from tests.api.conftest import Control, GivenClassifier, Handler, Upstream, unused_port
 
 CHAT = "/v1/chat/completions"
@@ -116,12 +116,16 @@ async def test_integers_of_any_size_reach_the_upstream_untouched(
 
 
 async def test_the_upstream_sees_its_own_key_and_never_the_clients(
-    control: Control, routes: Routes, upstream: Upstream, classifier: GivenClassifier, monkeypatch: pytest.MonkeyPatch
+    control: Control,
+    routes: RouterConfig,
+    upstream: Upstream,
+    classifier: GivenClassifier,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LARGE_KEY", "the-upstreams")
     content = routes.model_dump(mode="json", exclude_none=True)
     content["upstreams"]["large"]["api_key"] = {"env": "LARGE_KEY"}
-    client = await control(Routes.model_validate(content), classifier)
+    client = await control(RouterConfig.model_validate(content), classifier)
     headers = {"authorization": "Bearer the-clients", "cookie": "a=b", "traceparent": "00-1-2-01"}
     for model in ("large", "small"):
         async with client.post(CHAT, json=BODY | {"model": model}, headers=headers) as reply:
@@ -153,11 +157,11 @@ async def test_the_controllers_headers_stand_alone_where_the_upstream_sends_the_
 
 
 async def test_an_upstream_that_is_down_is_a_bad_gateway(
-    control: Control, routes: Routes, classifier: GivenClassifier
+    control: Control, routes: RouterConfig, classifier: GivenClassifier
 ) -> None:
     content = routes.model_dump(mode="json", exclude_none=True)
     content["upstreams"]["large"]["url"] = f"http://127.0.0.1:{unused_port()}/v1"
-    client = await control(Routes.model_validate(content), classifier)
+    client = await control(RouterConfig.model_validate(content), classifier)
     async with client.post(CHAT, json=BODY | {"model": "large"}) as reply:
         error = (await reply.json())["error"]
         assert (reply.status, error["type"], error["code"]) == (502, "server_error", "upstream_error")

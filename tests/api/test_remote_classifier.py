@@ -7,14 +7,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from tests.api.conftest import Control, GivenClassifier, RouterServer, Upstream, unused_port
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}
 
 
 @pytest.fixture
-async def client(control: Control, routes: Routes, server: RouterServer) -> aiohttp.ClientSession:
+async def client(control: Control, routes: RouterConfig, server: RouterServer) -> aiohttp.ClientSession:
     client = await control(routes, classifier_url=server.url)
     await ready(client)
     return client
@@ -91,7 +91,7 @@ async def test_the_default_answers_for_a_server_that_has_lost_its_model(
 
 
 async def test_the_default_answers_for_a_server_over_its_budget(
-    control: Control, routes: Routes, server: RouterServer
+    control: Control, routes: RouterConfig, server: RouterServer
 ) -> None:
     client = await control(routes, classifier_url=server.url, classifier_budget_ms=50)
     await ready(client)
@@ -100,14 +100,14 @@ async def test_the_default_answers_for_a_server_over_its_budget(
     assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier slow", "small")
 
 
-async def test_a_server_that_is_down_leaves_the_default(control: Control, routes: Routes) -> None:
+async def test_a_server_that_is_down_leaves_the_default(control: Control, routes: RouterConfig) -> None:
     client = await control(routes, classifier_url=f"http://127.0.0.1:{unused_port()}")
     headers = await said(client)
     assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier unavailable", "small")
 
 
 async def test_the_classifier_in_this_process_answers_for_a_server_that_is_down(
-    control: Control, routes: Routes, classifier: GivenClassifier
+    control: Control, routes: RouterConfig, classifier: GivenClassifier
 ) -> None:
     client = await control(routes, classifier, classifier_url=f"http://127.0.0.1:{unused_port()}")
     await ready(client)
@@ -115,7 +115,7 @@ async def test_the_classifier_in_this_process_answers_for_a_server_that_is_down(
     assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier unavailable", "large")
 
 
-async def test_a_request_that_nobody_classified_is_counted(control: Control, routes: Routes) -> None:
+async def test_a_request_that_nobody_classified_is_counted(control: Control, routes: RouterConfig) -> None:
     client = await control(routes, classifier_url=f"http://127.0.0.1:{unused_port()}")
     await said(client)
     async with client.get("/metrics") as reply:
@@ -124,7 +124,7 @@ async def test_a_request_that_nobody_classified_is_counted(control: Control, rou
 
 
 async def test_a_dead_one_of_two_servers_costs_no_decision(
-    control: Control, routes: Routes, server: RouterServer
+    control: Control, routes: RouterConfig, server: RouterServer
 ) -> None:
     client = await control(routes, classifier_url=f"http://127.0.0.1:{unused_port()},{server.url}")
     await ready(client)
@@ -137,7 +137,7 @@ async def test_a_dead_one_of_two_servers_costs_no_decision(
     "classes", [[], ["0.5:0"], [7], ["0.5:first:Code"], None], ids=["none", "no names", "numbers", "no index", "absent"]
 )
 async def test_a_server_whose_labels_are_wrong_at_first_is_met_once_they_are_right(
-    control: Control, routes: Routes, server: RouterServer, classes: list[Any] | None
+    control: Control, routes: RouterConfig, server: RouterServer, classes: list[Any] | None
 ) -> None:
     right = server.labels["task_router_ensemble"]
     if classes is None:

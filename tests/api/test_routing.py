@@ -5,7 +5,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from edge_router.errors import RouterError, UnavailableError
 from tests.api.conftest import Control, GivenClassifier, Upstream
 
@@ -41,7 +41,9 @@ async def test_auto_is_decided_by_the_policy_behind_it(client: aiohttp.ClientSes
     }
 
 
-async def test_auto_follows_the_routes_file(control: Control, routes: Routes, classifier: GivenClassifier) -> None:
+async def test_auto_follows_the_routes_file(
+    control: Control, routes: RouterConfig, classifier: GivenClassifier
+) -> None:
     routes = routes.model_copy(update={"auto": "complexity_router"})
     client = await control(routes, classifier)
     assert (await routed(client, model="auto"))["x-edge-router-policy"] == "complexity_router"
@@ -146,7 +148,7 @@ async def test_the_default_answers_for_a_classifier_that_fails(
 
 
 async def test_the_default_answers_for_a_classifier_over_its_budget(
-    control: Control, routes: Routes, upstream: Upstream, classifier: GivenClassifier
+    control: Control, routes: RouterConfig, upstream: Upstream, classifier: GivenClassifier
 ) -> None:
     classifier.answering.clear()
     client = await control(routes, classifier, classifier_budget_ms=50)
@@ -155,7 +157,7 @@ async def test_the_default_answers_for_a_classifier_over_its_budget(
 
 
 async def test_the_default_answers_before_the_classifier_is_met(
-    control: Control, routes: Routes, upstream: Upstream, classifier: GivenClassifier
+    control: Control, routes: RouterConfig, upstream: Upstream, classifier: GivenClassifier
 ) -> None:
     classifier.met = False
     client = await control(routes, classifier)

@@ -15,15 +15,15 @@ from edge_router.asgi.disconnect import ClientDisconnectedError
 from edge_router.asgi.process import serve_http
 from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
-from edge_router.controller.asked import Ask, Features, Outgoing, Translation
-from edge_router.controller.operation import Operation
-from edge_router.controller.record import Record
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.api.operation import Operation
+from edge_router.controller.api.request import RequestFeatures, ResponseTranslation, RoutingHint, UpstreamRequest
+from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
-from edge_router.controller.settings import Limits
-from edge_router.controller.upstreams import upstreams as room
-from edge_router.controller.upstreams.connector import Connector
-from edge_router.controller.upstreams.upstreams import Upstreams
+from edge_router.controller.settings import RequestLimits
+from edge_router.controller.upstream import pool as room
+from edge_router.controller.upstream.connector import UpstreamConnector
+from edge_router.controller.upstream.pool import UpstreamPool
 from edge_router.errors import RouterError
 from tests.faults.upstream import FaultyUpstream, serving
 from tests.support.ports import free_ports
@@ -37,19 +37,19 @@ DEADLINE = 5
 class GivenRequest:
     body: bytes
     operation: ClassVar[Operation] = Operation.CHAT
-    ask: ClassVar[Ask] = Ask()
+    hint: ClassVar[RoutingHint] = RoutingHint()
     text: str = ""
-    features: ClassVar[Features] = Features()
+    features: ClassVar[RequestFeatures] = RequestFeatures()
     user: str | None = None
     conversation: str = ""
-    translation: type[Translation] | None = None
+    translation: type[ResponseTranslation] | None = None
 
     @property
     def stream(self) -> bool:
         return bool(orjson.loads(self.body).get("stream"))
 
-    def outgoing(self, speaks: frozenset[Operation], model: str) -> Outgoing | None:
-        return Outgoing(Operation.CHAT, self.body, self.translation) if Operation.CHAT in speaks else None
+    def to_upstream(self, speaks: frozenset[Operation], model: str) -> UpstreamRequest | None:
+        return UpstreamRequest(Operation.CHAT, self.body, self.translation) if Operation.CHAT in speaks else None
 
 
 class GivenSurface:
@@ -61,7 +61,7 @@ class GivenSurface:
     def error(self, status: int, message: str, code: str | None) -> bytes:
         return orjson.dumps({"error": {"message": message, "type": "server_error", "param": None, "code": code}})
 
-    def broken_off(self, status: int, message: str) -> bytes:
+    def stream_error(self, status: int, message: str) -> bytes:
         return b"data: " + self.error(status, message, "upstream_error") + b"\n\n"
 
 
@@ -76,12 +76,12 @@ class Address:
     """The ASGI application: every request goes to `plan`. `records` of those that are over."""
 
     routes: Mapping[str, Any]
-    limits: Limits
+    limits: RequestLimits
     plan: Plan
     connector: aiohttp.TCPConnector | None = None
     surface: GivenSurface = field(default_factory=GivenSurface)
-    translation: type[Translation] | None = None
-    records: list[Record] = field(default_factory=list)
+    translation: type[ResponseTranslation] | None = None
+    records: list[RequestRecord] = field(default_factory=list)
     reported: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +89,7 @@ class Address:
             await self._lifespan(receive, send)
             return
         body = await read_body(scope, receive, limit=2**30, seconds=15)
-        record = Record("request-1", Operation.CHAT)
+        record = RequestRecord("request-1", Operation.CHAT)
         try:
             await self.upstreams.answer(
                 GivenRequest(body, translation=self.translation), self.plan, self.surface, {}, record, receive, send
@@ -107,14 +107,14 @@ class Address:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with aiohttp.ClientSession(connector=self.connector or Connector()) as session:
-            routes = Routes.model_validate(self.routes)
-            self.upstreams = Upstreams(routes, session, self.limits, routes.read_keys())
+        async with aiohttp.ClientSession(connector=self.connector or UpstreamConnector()) as session:
+            routes = RouterConfig.model_validate(self.routes)
+            self.upstreams = UpstreamPool(routes, session, self.limits, routes.read_keys())
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def record(self) -> Record:
+    async def record(self) -> RequestRecord:
         """Of the first request."""
         async with asyncio.timeout(DEADLINE), self.reported:
             await self.reported.wait_for(lambda: self.records)
@@ -132,7 +132,7 @@ class Start:
         upstreams: Mapping[str, FaultyUpstream | Mapping[str, Any]],
         connector: aiohttp.TCPConnector | None = None,
         shadow: str | None = None,
-        translation: type[Translation] | None = None,
+        translation: type[ResponseTranslation] | None = None,
         **limits: Any,
     ) -> tuple[Address, aiohttp.ClientSession]:
         given = {
@@ -145,7 +145,7 @@ class Start:
         asked = [name for name in given if name != shadow]
         address = Address(
             routes,
-            Limits(**{**QUICK, "breaker_failures": 100, **limits}),
+            RequestLimits(**{**QUICK, "breaker_failures": 100, **limits}),
             GivenPlan(asked, "pinned", shadow=shadow),
             connector,
             translation=translation,

@@ -6,7 +6,7 @@ import gzip
 import aiohttp
 import pytest
 
-from edge_router.controller.upstreams.connector import Connector, Handler
+from edge_router.controller.upstream.connector import Handler, UpstreamConnector
 from tests.faults.upstream import FaultyUpstream, Script, chunk, chunked, reply
 
 WORDS = chunk("and on ") * 20_000
@@ -25,7 +25,7 @@ async def test_an_answer_that_is_read_slowly_comes_whole(upstream: FaultyUpstrea
     pieces: list[bytes] = []
     async with (
         asyncio.timeout(30),
-        aiohttp.ClientSession(connector=Connector()) as session,
+        aiohttp.ClientSession(connector=UpstreamConnector()) as session,
         session.post(f"http://127.0.0.1:{upstream.port}/", data=b"{}") as answer,
     ):
         assert answer.connection is not None

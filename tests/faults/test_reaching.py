@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from edge_router.controller.upstreams.connector import Connector
+from edge_router.controller.upstream.connector import UpstreamConnector
 from tests.faults.conftest import Start
 from tests.faults.test_before_the_first_byte import ask, is_error, is_good
 from tests.faults.upstream import FaultyUpstream, serving
@@ -62,7 +62,7 @@ async def test_a_port_that_takes_nobody(start: Start) -> None:
 
 @pytest.mark.parametrize(("seconds", "found", "status"), [(0, False, 502), (30, True, 504), (0, True, 200)])
 async def test_a_name(start: Start, upstream: FaultyUpstream, seconds: float, found: bool, status: int) -> None:
-    connector = Connector(resolver=GivenResolver(seconds, found))
+    connector = UpstreamConnector(resolver=GivenResolver(seconds, found))
     _, client = await start({"first": {"url": f"http://llm.example:{upstream.port}/v1"}}, connector)
     answer, content = await ask(client)
     assert answer.status == status
@@ -116,7 +116,7 @@ async def test_a_certificate(
     trust = ssl.create_default_context(cafile=str(authority / "ca.pem"))
     async with serving(FaultyUpstream(), sign(**certificate)) as upstream:
         first = {"url": f"https://localhost:{upstream.port}/v1"}
-        connector = Connector(ssl=trust, resolver=GivenResolver(0, True))
+        connector = UpstreamConnector(ssl=trust, resolver=GivenResolver(0, True))
         _, client = await start({"first": first}, connector)
         answer, content = await ask(client)
         assert answer.status == status

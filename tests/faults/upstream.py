@@ -72,7 +72,7 @@ PINGS: Script = [*chunked(end=False), *(part for _ in range(6) for part in (b"8\
 
 
 @dataclass
-class Asked:
+class LlmRequest:
     head: bytes
     body: bytes
     connection: int
@@ -84,7 +84,7 @@ class FaultyUpstream:
 
     script: Script | None = None
     scripts: deque[Script] = field(default_factory=deque)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[LlmRequest] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """The other side hung up while something was to come."""
     came: asyncio.Event = field(default_factory=asyncio.Event)
@@ -120,7 +120,7 @@ class FaultyUpstream:
                 continue
             lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
             body = await reader.readexactly(int(lengths[0].partition(b":")[2]))
-            self.asked.append(Asked(head, body, connection))
+            self.asked.append(LlmRequest(head, body, connection))
             self.came.set()
             keep = await self._play(self._next(body), reader, writer)
 

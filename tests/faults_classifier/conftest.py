@@ -7,11 +7,11 @@ from typing import Protocol
 
 import pytest
 
-from edge_router.controller.classification import pool
-from edge_router.controller.classification.judge import Judgement
-from edge_router.controller.classification.ladder import Ladder
-from edge_router.controller.classification.local import LocalClassifier
-from edge_router.controller.routes.classifier import ClassifierSection
+from edge_router.controller.classifier import replica_pool
+from edge_router.controller.classifier.chain import ClassifierChain
+from edge_router.controller.classifier.classification import Classification
+from edge_router.controller.classifier.local import LocalClassifier
+from edge_router.controller.config.classifier import ClassifierConfig
 from tests.faults_classifier.router_server import RouterServer
 
 BUDGET_MS = 300
@@ -22,7 +22,7 @@ SLACK_SECONDS = 1.0
 class Over(Protocol):
     async def __call__(
         self, *servers: RouterServer, local: LocalClassifier | None = None, budget_ms: int = BUDGET_MS
-    ) -> Ladder: ...
+    ) -> ClassifierChain: ...
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def addresses() -> list[str]:
 @pytest.fixture
 async def over(addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Over]:
     """A started ladder over servers of one port, which end with it."""
-    monkeypatch.setattr(pool, "RESOLVE_SECONDS", 0.05)
+    monkeypatch.setattr(replica_pool, "RESOLVE_SECONDS", 0.05)
 
     async def resolve(host: str, port: int) -> Sequence[str]:
         if not addresses:
@@ -45,16 +45,16 @@ async def over(addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
         async def start(
             *servers: RouterServer, local: LocalClassifier | None = None, budget_ms: int = BUDGET_MS
-        ) -> Ladder:
+        ) -> ClassifierChain:
             for server in servers:
                 stack.push_async_callback(server.stop)
-            section = ClassifierSection.model_validate(
+            section = ClassifierConfig.model_validate(
                 {"urls": [servers[0].url], "protocol": servers[0].protocol, "budget_ms": budget_ms}
             )
-            ladder = Ladder(section, local, lambda labels: None, resolve)
-            ladder.start()
-            stack.push_async_callback(ladder.close)
-            return ladder
+            chain = ClassifierChain(section, local, lambda labels: None, resolve)
+            chain.start()
+            stack.push_async_callback(chain.close)
+            return chain
 
         yield start
 
@@ -76,14 +76,14 @@ async def until(met: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def judged(ladder: Ladder, text: str) -> Judgement:
+async def judged(chain: ClassifierChain, text: str) -> Classification:
     """Within the budget of BUDGET_MS."""
     async with asyncio.timeout(BUDGET_MS / 1000 + SLACK_SECONDS):
-        return await ladder.judge(text)
+        return await chain.classify(text)
 
 
-async def well(ladder: Ladder) -> None:
+async def well(chain: ClassifierChain) -> None:
     """Returns when a router-server decides."""
     async with asyncio.timeout(10):
-        while (await judged(ladder, f"{asyncio.get_running_loop().time()}")).level != "server":
+        while (await judged(chain, f"{asyncio.get_running_loop().time()}")).level != "server":
             await asyncio.sleep(0.02)

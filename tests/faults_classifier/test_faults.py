@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from edge_router.contract import TASK_ROUTER
-from edge_router.controller.classification import member
-from edge_router.controller.classification.decision import Decision
+from edge_router.controller.classifier import replica
+from edge_router.controller.classifier.decision import Decision
 from edge_router.tensors import text_tensor
 from tests.faults_classifier.conftest import Over, judged, until, well
 from tests.faults_classifier.router_server import RouterServer, decisions, numbers
-from tests.unit.controller.classification.network import Network
+from tests.unit.controller.classifier.network import Network
 
 NAN = float("nan")
 Break = Callable[[RouterServer], None]
@@ -68,72 +68,72 @@ async def test_a_fault_costs_a_decision_and_no_more(
     over: Over, server: RouterServer, broken: Break, reason: str
 ) -> None:
     await server.start()
-    ladder = await over(server)
-    await well(ladder)
+    chain = await over(server)
+    await well(chain)
     broken(server)
-    judgement = await judged(ladder, "one")
+    judgement = await judged(chain, "one")
     assert (judgement.level, judgement.decisions, judgement.reason) == ("none", None, reason)
-    await until(lambda: not ladder.members[0].up)
-    assert (await judged(ladder, "two")).reason == "classifier unavailable"
-    assert await ladder.probe()
+    await until(lambda: not chain.replicas[0].up)
+    assert (await judged(chain, "two")).reason == "classifier unavailable"
+    assert await chain.probe()
     mend(server)
-    await well(ladder)
-    assert await ladder.probe() is None
+    await well(chain)
+    assert await chain.probe() is None
 
 
 async def test_the_servers_decision_comes_through(over: Over, server: RouterServer) -> None:
     await server.start()
-    ladder = await over(server)
-    await well(ladder)
-    judgement = await judged(ladder, "sort a list")
+    chain = await over(server)
+    await well(chain)
+    judgement = await judged(chain, "sort a list")
     assert judgement.level == "server"
     assert judgement.decisions
     assert judgement.decisions[TASK_ROUTER] == Decision("Code", {"Chatbot": 0.125, "Code": 0.75, "Zoé": 0.125}, None)
 
 
 async def test_nothing_is_waited_for_while_no_server_is_up(over: Over, server: RouterServer) -> None:
-    ladder = await over(server, budget_ms=600_000)
-    await until(lambda: bool(ladder.members) and ladder.members[0].problem != "has not answered yet")
-    judgement = await judged(ladder, "one")
+    chain = await over(server, budget_ms=600_000)
+    await until(lambda: bool(chain.replicas) and chain.replicas[0].problem != "has not answered yet")
+    judgement = await judged(chain, "one")
     assert (judgement.level, judgement.reason) == ("none", "classifier unavailable")
     await server.start()
-    await well(ladder)
+    await well(chain)
 
 
 async def test_a_server_that_is_loading_is_met_when_it_has(over: Over, server: RouterServer) -> None:
     server.refusal = 503
     await server.start()
-    ladder = await over(server)
-    await until(lambda: bool(ladder.members) and ladder.members[0].problem != "has not answered yet")
-    assert ladder.labels is None
+    chain = await over(server)
+    await until(lambda: bool(chain.replicas) and chain.replicas[0].problem != "has not answered yet")
+    assert chain.labels is None
     server.refusal = None
-    await well(ladder)
-    assert ladder.labels == server.labels
+    await well(chain)
+    assert chain.labels == server.labels
 
 
 async def test_a_server_killed_with_connections_open(over: Over, server: RouterServer) -> None:
     await server.start()
-    ladder = await over(server)
-    await well(ladder)
+    chain = await over(server)
+    await well(chain)
     server.answering.clear()
-    asked = [asyncio.create_task(judged(ladder, f"{at}")) for at in range(8)]
+    asked = [asyncio.create_task(judged(chain, f"{at}")) for at in range(8)]
     await until(lambda: server.waiting >= 8)
     await server.stop()
     assert {(each.level, each.reason) for each in await asyncio.gather(*asked)} == {("none", "classifier unavailable")}
     server.answering.set()
     await server.start()
-    await well(ladder)
+    await well(chain)
 
 
 async def test_a_server_restarted_in_traffic_lets_nobody_wait(over: Over, server: RouterServer) -> None:
     await server.start()
-    ladder = await over(server)
-    await well(ladder)
+    chain = await over(server)
+    await well(chain)
     levels: list[str] = []
 
     async def ask(client: int) -> None:
         while "none" not in levels or levels[-8:] != ["server"] * 8:
-            levels.append((await judged(ladder, f"{client}: {len(levels)}")).level)
+            levels.append((await judged(chain, f"{client}: {len(levels)}")).level)
             await asyncio.sleep(0.002)
 
     asking = [asyncio.create_task(ask(client)) for client in range(4)]
@@ -147,57 +147,57 @@ async def test_a_server_restarted_in_traffic_lets_nobody_wait(over: Over, server
 
 async def test_a_server_that_serves_another_network_is_asked_for_its_labels(over: Over, server: RouterServer) -> None:
     await server.start()
-    ladder = await over(server)
-    await well(ladder)
-    assert (await judged(ladder, "one")).level == "server"
+    chain = await over(server)
+    await well(chain)
+    assert (await judged(chain, "one")).level == "server"
     server.labels[TASK_ROUTER] = ["Code", "Cooking"]
     server.decisions["TASK_PROBABILITIES"] = numbers(0.25, 0.75)
     server.decisions["TASK_LABEL"] = text_tensor([b"Cooking"])
-    await judged(ladder, "two")
-    await well(ladder)
-    assert ladder.labels == server.labels
-    again = await judged(ladder, "one")
+    await judged(chain, "two")
+    await well(chain)
+    assert chain.labels == server.labels
+    again = await judged(chain, "one")
     assert again.decisions
     assert (again.level, again.decisions[TASK_ROUTER].label) == ("server", "Cooking")
 
 
 async def test_the_network_in_this_process_has_its_time_when_a_server_is_slow(over: Over, server: RouterServer) -> None:
     await server.start()
-    ladder = await over(server, local=Network().classifier())
-    await well(ladder)
+    chain = await over(server, local=Network().classifier())
+    await well(chain)
     server.answering.clear()
-    judgement = await judged(ladder, "one")
+    judgement = await judged(chain, "one")
     assert (judgement.level, judgement.reason) == ("local", "classifier slow")
-    await until(lambda: not ladder.members[0].up)
-    judgement = await judged(ladder, "two")
+    await until(lambda: not chain.replicas[0].up)
+    judgement = await judged(chain, "two")
     assert (judgement.level, judgement.reason) == ("local", "classifier unavailable")
-    assert await ladder.probe() is None
+    assert await chain.probe() is None
 
 
 async def test_closing_lets_what_is_asked_have_its_answer(over: Over, server: RouterServer) -> None:
     await server.start()
-    ladder = await over(server, budget_ms=60_000)
-    await well(ladder)
+    chain = await over(server, budget_ms=60_000)
+    await well(chain)
     server.answering.clear()
-    asked = asyncio.create_task(ladder.judge("one"))
+    asked = asyncio.create_task(chain.classify("one"))
     await until(lambda: server.waiting > 0)
-    closing = asyncio.create_task(ladder.close())
+    closing = asyncio.create_task(chain.close())
     assert (await asyncio.wait({closing}, timeout=0.2))[0] == set()
     server.answering.set()
     await closing
     assert (await asked).level == "server"
-    assert (await judged(ladder, "two")).reason == "classifier unavailable"
+    assert (await judged(chain, "two")).reason == "classifier unavailable"
 
 
 async def test_new_labels_are_noticed_where_the_decisions_still_fit(
     over: Over, server: RouterServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(member, "LABELS_SECONDS", 0.05)
+    monkeypatch.setattr(replica, "LABELS_SECONDS", 0.05)
     await server.start()
-    ladder = await over(server)
-    await well(ladder)
+    chain = await over(server)
+    await well(chain)
     server.labels[TASK_ROUTER] = [*reversed(server.labels[TASK_ROUTER])]
-    await until(lambda: ladder.labels == server.labels)
+    await until(lambda: chain.labels == server.labels)
 
 
 @pytest.mark.parametrize("body", [b"{canary", b'{"outputs": [{"name": "A", "datatype": "canary", "shape": [1]}]}'])
@@ -205,13 +205,13 @@ async def test_a_server_that_repeats_the_prompt_does_not_bring_it_into_the_log(
     over: Over, server: RouterServer, body: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await server.start()
-    ladder = await over(server)
-    await well(ladder)
+    chain = await over(server)
+    await well(chain)
     server.body = body
     server.decisions["TASK_LABEL"] = text_tensor([b"canary"])
-    assert (await judged(ladder, "canary")).reason == "classifier wrong"
-    await until(lambda: not ladder.members[0].up)
+    assert (await judged(chain, "canary")).reason == "classifier wrong"
+    await until(lambda: not chain.replicas[0].up)
     server.body = None
     checked = server.asked
     await until(lambda: server.asked > checked + 1)
-    assert "canary" not in "".join(capfd.readouterr()) + (await ladder.probe() or "")
+    assert "canary" not in "".join(capfd.readouterr()) + (await chain.probe() or "")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.controller.classification.judge import Judgement
-from edge_router.controller.classification.ladder import Ladder
-from edge_router.controller.routes.classifier import ClassifierSection
+from edge_router.controller.classifier.chain import ClassifierChain
+from edge_router.controller.classifier.classification import Classification
+from edge_router.controller.config.classifier import ClassifierConfig
 from tests.faults_classifier.conftest import BUDGET_MS, judged, until, well
 from tests.support.light_server import Light, light_server
 
@@ -24,16 +24,16 @@ def light(tmp_path: Path) -> Iterator[Light]:
 
 
 @asynccontextmanager
-async def ladder_over(light: Light, protocol: str) -> AsyncIterator[Ladder]:
+async def ladder_over(light: Light, protocol: str) -> AsyncIterator[ClassifierChain]:
     url = f"http://{light.http if protocol == 'http' else light.grpc}"
     section = {"urls": [url], "protocol": protocol, "budget_ms": BUDGET_MS, "cache": {"size": 0}}
-    ladder = Ladder(ClassifierSection.model_validate(section), None, lambda labels: None)
-    ladder.start()
+    chain = ClassifierChain(ClassifierConfig.model_validate(section), None, lambda labels: None)
+    chain.start()
     try:
-        await well(ladder)
-        yield ladder
+        await well(chain)
+        yield chain
     finally:
-        await ladder.close()
+        await chain.close()
 
 
 async def test_both_protocols_bring_the_same_decisions(light: Light) -> None:
@@ -47,13 +47,13 @@ async def test_both_protocols_bring_the_same_decisions(light: Light) -> None:
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 async def test_a_server_that_is_halted_is_left_out_and_taken_back(light: Light, protocol: str) -> None:
-    async with ladder_over(light, protocol) as ladder:
+    async with ladder_over(light, protocol) as chain:
         light.process.send_signal(signal.SIGSTOP)
         try:
-            assert await judged(ladder, "one") == Judgement("none", None, "classifier slow")
+            assert await judged(chain, "one") == Classification("none", None, "classifier slow")
             async with asyncio.timeout(3):
-                await until(lambda: not ladder.members[0].up)
-            assert (await judged(ladder, "two")).reason == "classifier unavailable"
+                await until(lambda: not chain.replicas[0].up)
+            assert (await judged(chain, "two")).reason == "classifier unavailable"
         finally:
             light.process.send_signal(signal.SIGCONT)
-        await well(ladder)
+        await well(chain)

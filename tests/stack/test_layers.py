@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_router.controller.routes.routes import Routes
+from edge_router.controller.config.router_config import RouterConfig
 from tests.stack.conftest import COMPOSE, docker_missing, unavailable
 
 NEEDS = {
@@ -242,9 +242,9 @@ def test_ollama_has_no_way_out_and_its_puller_has() -> None:
 
 
 def test_ollamas_routes_are_the_bases_to_another_address() -> None:
-    def routes(layers: str) -> Routes:
+    def routes(layers: str) -> RouterConfig:
         [file] = mounts(rendered(layers)["services"]["router-controller"]).values()
-        return Routes.read(Path(file["source"]))
+        return RouterConfig.read(Path(file["source"]))
 
     base, ours = routes(""), routes("ollama")
     assert ours.policies == base.policies

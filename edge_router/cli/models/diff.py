@@ -20,7 +20,7 @@ from edge_router.contract import (
     postprocessing,
     preprocessing,
 )
-from edge_router.controller.classification.classifier import prompt
+from edge_router.controller.classifier.remote import prompt
 from edge_router.conversion.prompts import read
 from edge_router.errors import NotFoundError
 from edge_router.pipeline import Pipeline

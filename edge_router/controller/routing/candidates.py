@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from edge_router.controller.operation import KINDS
-from edge_router.controller.routes.upstream import Upstream
+from edge_router.controller.api.operation import KINDS
+from edge_router.controller.config.upstreams import UpstreamConfig
 from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, NotSpokenError
-from edge_router.controller.routing.view import View
+from edge_router.controller.routing.evaluation import Evaluation
 
 
 class Candidates:
     """Of one request."""
 
-    def __init__(self, upstreams: Mapping[str, Upstream], view: View, local_only: bool) -> None:
+    def __init__(self, upstreams: Mapping[str, UpstreamConfig], evaluation: Evaluation, local_only: bool) -> None:
         self._upstreams = upstreams
-        self._view = view
+        self._view = evaluation
         self._local_only = local_only
 
     def of(self, names: Sequence[str]) -> list[str]:
@@ -36,7 +36,7 @@ class Candidates:
     def able(self, name: str) -> bool:
         """Whether it is there, may answer, and can."""
         return (
-            self._view.circumstances.up(name)
+            self._view.context.up(name)
             and self._stays(name)
             and self._allowed(name)
             and self._spoken(name)
@@ -47,11 +47,14 @@ class Candidates:
         return not self._local_only or self._upstreams[name].is_local
 
     def _allowed(self, name: str) -> bool:
-        return self._view.circumstances.caller.may_use(name, self._upstreams[name].model)
+        return self._view.context.caller.may_use(name, self._upstreams[name].model)
 
     def _spoken(self, name: str) -> bool:
-        upstream, asked = self._upstreams[name], self._view.asked
-        return asked.operation in upstream.operations or asked.outgoing(upstream.operations, upstream.model) is not None
+        upstream, request = self._upstreams[name], self._view.request
+        return (
+            request.operation in upstream.operations
+            or request.to_upstream(upstream.operations, upstream.model) is not None
+        )
 
     def _fits(self, name: str) -> bool:
         context = self._upstreams[name].context
@@ -71,7 +74,7 @@ class Candidates:
         return ", ".join(name for name in self._upstreams if does(name))
 
     def _not_spoken(self, names: Sequence[str]) -> str:
-        operation = self._view.asked.operation
+        operation = self._view.request.operation
         said = f"{' and '.join(names)} cannot answer {operation}"
         if others := self._others(lambda name: self._stays(name) and self._allowed(name) and self._spoken(name)):
             return f"{said}; ask for {others}"

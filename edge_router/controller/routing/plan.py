@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
-from edge_router.controller.classification.decision import Decision, Decisions
-from edge_router.controller.record import Record
+from edge_router.controller.classifier.decision import Decision, Decisions
+from edge_router.controller.record import RequestRecord
 
 STRATEGY_PINNED = "pinned"
 """The client named the upstream; nothing was classified."""
@@ -53,7 +53,7 @@ class Plan:
         }
         return {CHOSEN_CLASSIFIER_HEADER: header_value(self.label or upstream)} | ours
 
-    def describe(self, record: Record) -> None:
+    def describe(self, record: RequestRecord) -> None:
         """Puts what is known here into the request's record."""
         record.policy = self.policy
         record.strategy = self.strategy

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.controller.access.access import Access
-from edge_router.controller.access.keys import Keys
+from edge_router.controller.auth.authenticator import Authenticator
+from edge_router.controller.auth.keys import AccessKeys
 from tests.support.command import edge_router
 
 
@@ -16,7 +16,7 @@ def test_a_key_is_printed_once_lets_its_holder_in_and_can_be_revoked(tmp_path: P
     secret = edge_router("keys", "add", "phone", *limits, "--keys", str(file)).stdout.strip()
     edge_router("keys", "add", "tv", EDGE_ROUTER_KEYS=str(file))
     assert secret not in file.read_text()
-    caller = Access(Keys(file)).admit([(b"x-api-key", secret.encode())])
+    caller = Authenticator(AccessKeys(file)).admit([(b"x-api-key", secret.encode())])
     assert (caller.name, caller.models, caller.local_only) == ("phone", {"small", "large"}, True)
 
     listed = edge_router("keys", "list", "--keys", str(file), "--json")

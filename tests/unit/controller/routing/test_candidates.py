@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.asked import Ask, Features
+from edge_router.controller.api.operation import Operation
+from edge_router.controller.api.operations import surfaces
+from edge_router.controller.api.request import RequestFeatures, RoutingHint
 from edge_router.controller.caller import Caller
-from edge_router.controller.operation import Operation
-from edge_router.controller.routes.text import TextSection
+from edge_router.controller.config.text import TextConfig
 from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, NotSpokenError
 from edge_router.controller.routing.router import Router
-from edge_router.controller.surfaces.table import surfaces
 from edge_router.errors import ForbiddenError, NotFoundError, RequestError
-from tests.unit.controller.routing.situation import UPSTREAMS, Classifier, asked, circumstances, planned, routes
+from tests.unit.controller.routing.scenario import UPSTREAMS, Classifier, context, llm_request, planned, routes
 
 LOCAL = {"x-edge-router-data": "local-only"}
 MARK = {"when": {"header": {"x-data": "private"}}, "local_only": True}
@@ -28,32 +28,32 @@ BOTH = {
 
 
 @pytest.mark.parametrize(
-    ("content", "ask", "upstreams"),
+    ("content", "hint", "upstreams"),
     [
-        pytest.param({}, Ask(model="large"), [], id="upstream that is named"),
-        pytest.param({}, Ask(model="large-model"), [], id="model that is named"),
-        pytest.param({}, Ask(model="careful"), ["medium"], id="fallback that is named"),
-        pytest.param({}, Ask(model="canary"), [], id="split that is named"),
+        pytest.param({}, RoutingHint(model="large"), [], id="upstream that is named"),
+        pytest.param({}, RoutingHint(model="large-model"), [], id="model that is named"),
+        pytest.param({}, RoutingHint(model="careful"), ["medium"], id="fallback that is named"),
+        pytest.param({}, RoutingHint(model="canary"), [], id="split that is named"),
         pytest.param(
             {"policies": {TASK_ROUTER: {"routes": {"Code": "large"}}}},
-            Ask(TASK_ROUTER, "manual", "Code"),
+            RoutingHint(TASK_ROUTER, "manual", "Code"),
             [],
             id="label",
         ),
         pytest.param(
-            {"policies": {TASK_ROUTER: {"routes": {"Code": "large"}}}}, Ask(model="auto"), ["small"], id="route"
+            {"policies": {TASK_ROUTER: {"routes": {"Code": "large"}}}}, RoutingHint(model="auto"), ["small"], id="route"
         ),
-        pytest.param({"rules": [MARK, {"to": "careful"}]}, Ask(model="auto"), ["medium", "small"], id="rule"),
-        pytest.param({"rules": [{"to": "canary"}]}, Ask(model="auto"), ["small"], id="rule to a split"),
-        pytest.param({"default": "large"}, Ask(model="auto"), [], id="default"),
-        pytest.param({"default": "canary"}, Ask(model="auto"), [], id="default is a split"),
-        pytest.param({"helpers": "large"}, Ask(model="auto"), ["small"], id="chat UI's own question"),
+        pytest.param({"rules": [MARK, {"to": "careful"}]}, RoutingHint(model="auto"), ["medium", "small"], id="rule"),
+        pytest.param({"rules": [{"to": "canary"}]}, RoutingHint(model="auto"), ["small"], id="rule to a split"),
+        pytest.param({"default": "large"}, RoutingHint(model="auto"), [], id="default"),
+        pytest.param({"default": "canary"}, RoutingHint(model="auto"), [], id="default is a split"),
+        pytest.param({"helpers": "large"}, RoutingHint(model="auto"), ["small"], id="chat UI's own question"),
         pytest.param(
-            {"rules": [{"when": {"model": "gpt*"}, "to": "large"}]}, Ask(model="gpt-4"), ["small"], id="alias"
+            {"rules": [{"when": {"model": "gpt*"}, "to": "large"}]}, RoutingHint(model="gpt-4"), ["small"], id="alias"
         ),
         pytest.param(
             {"affinity": {"order": ["small", "large"]}, "rules": [{"to": "small"}]},
-            Ask(model="auto"),
+            RoutingHint(model="auto"),
             ["small"],
             id="stays",
         ),
@@ -61,14 +61,14 @@ BOTH = {
 )
 @pytest.mark.parametrize("marked", ["header", "rule", "key"])
 async def test_what_is_local_only_never_leaves_the_house(
-    content: dict[str, Any], ask: Ask, upstreams: list[str], marked: str
+    content: dict[str, Any], hint: RoutingHint, upstreams: list[str], marked: str
 ) -> None:
     """A shadow would be asked too if one were in the house."""
     given = {**BOTH, **content}
     given["rules"] = [*content.get("rules", ()), MARK]
-    request = asked(ask=ask, features=Features(helper="helpers" in content))
+    request = llm_request(hint=hint, features=RequestFeatures(helper="helpers" in content))
     headers = {"header": LOCAL, "rule": {"x-data": "private"}, "key": {}}[marked]
-    around = circumstances(headers=headers, caller=Caller("k", local_only=marked == "key"))
+    around = context(headers=headers, caller=Caller("k", local_only=marked == "key"))
     router = Router(routes(**given), Classifier())
     if upstreams:
         plan = await router.plan(request, around)
@@ -82,9 +82,9 @@ async def test_what_is_local_only_never_leaves_the_house(
 async def test_a_conversation_that_needed_a_remote_upstream_is_kept_in_the_house_when_it_is_private() -> None:
     content = {"affinity": {"order": ["small", "large"]}, "rules": [{"when": {"tools": True}, "to": "large"}]}
     router = Router(routes(**content), Classifier())
-    assert (await router.plan(asked(features=Features(tools=True)), circumstances())).upstreams[0] == "large"
-    assert (await router.plan(asked(), circumstances())).upstreams[0] == "large"
-    assert list((await router.plan(asked(), circumstances(headers=LOCAL))).upstreams) == ["small"]
+    assert (await router.plan(llm_request(features=RequestFeatures(tools=True)), context())).upstreams[0] == "large"
+    assert (await router.plan(llm_request(), context())).upstreams[0] == "large"
+    assert list((await router.plan(llm_request(), context(headers=LOCAL))).upstreams) == ["small"]
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ async def test_what_may_be_private_is_private(classifier: Classifier, upstream: 
     router = Router(routes(rules=[{"to": "large"}, mark]), classifier)
     if model == "large" and upstream == "small":
         with pytest.raises(LocalOnlyError):
-            await router.plan(asked(model), circumstances())
+            await router.plan(llm_request(model), context())
     else:
-        assert (await router.plan(asked(model), circumstances())).upstreams[0] == upstream
+        assert (await router.plan(llm_request(model), context())).upstreams[0] == upstream
 
 
 async def test_a_policys_mark_is_for_those_who_ask_for_it() -> None:
@@ -108,19 +108,19 @@ async def test_a_policys_mark_is_for_those_who_ask_for_it() -> None:
         TASK_ROUTER: {"rules": [{"local_only": True}], "default": "large"},
         COMPLEXITY_ROUTER: {"default": "large"},
     }
-    assert (await planned({"policies": policies}, asked(COMPLEXITY_ROUTER))).upstreams[0] == "large"
+    assert (await planned({"policies": policies}, llm_request(COMPLEXITY_ROUTER))).upstreams[0] == "large"
     with pytest.raises(LocalOnlyError):
-        await planned({"policies": policies}, asked(TASK_ROUTER))
+        await planned({"policies": policies}, llm_request(TASK_ROUTER))
 
 
 async def test_a_misspelt_wish_to_stay_local_is_refused() -> None:
     with pytest.raises(RequestError, match="x-edge-router-data") as refusal:
-        await planned({}, around=circumstances(headers={"x-edge-router-data": "local_only"}))
+        await planned({}, around=context(headers={"x-edge-router-data": "local_only"}))
     assert "local_only" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("models", "ask", "upstreams"),
+    ("models", "hint", "upstreams"),
     [
         pytest.param({"small"}, "auto", ["small"], id="upstream"),
         pytest.param({"small-model"}, "auto", ["small"], id="its model"),
@@ -133,20 +133,20 @@ async def test_a_misspelt_wish_to_stay_local_is_refused() -> None:
         pytest.param(set(), "auto", [], id="nothing"),
     ],
 )
-async def test_a_key_reaches_what_it_may_and_nothing_else(models: set[str], ask: str, upstreams: list[str]) -> None:
+async def test_a_key_reaches_what_it_may_and_nothing_else(models: set[str], hint: str, upstreams: list[str]) -> None:
     content = {"rules": [{"to": "large"}], "fallbacks": {"careful": ["large", "small"]}}
-    around = circumstances(caller=Caller("k", frozenset(models)))
+    around = context(caller=Caller("k", frozenset(models)))
     if upstreams:
-        assert list((await planned(content, asked(ask), around)).upstreams) == upstreams
+        assert list((await planned(content, llm_request(hint), around)).upstreams) == upstreams
     else:
         with pytest.raises(NotAllowedError) as refusal:
-            await planned(content, asked(ask), around)
+            await planned(content, llm_request(hint), around)
         assert (refusal.value.status, refusal.value.code) == (403, "model_not_allowed")
 
 
 async def test_a_model_that_is_not_here_is_not_found_whatever_a_key_may_reach() -> None:
     with pytest.raises(NotFoundError):
-        await planned({}, asked("gpt-4"), circumstances(caller=Caller("k", frozenset({"gpt-4"}))))
+        await planned({}, llm_request("gpt-4"), context(caller=Caller("k", frozenset({"gpt-4"}))))
 
 
 def speaking(**speaks: Sequence[Operation]) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def speaking(**speaks: Sequence[Operation]) -> dict[str, Any]:
 
 async def test_who_does_not_speak_the_operation_is_left_out() -> None:
     content = {"upstreams": speaking(medium=[Operation.MESSAGES]), "fallbacks": {"all": ["large", "medium", "small"]}}
-    plan = await planned(content, asked("all", operation=Operation.MESSAGES))
+    plan = await planned(content, llm_request("all", operation=Operation.MESSAGES))
     assert list(plan.upstreams) == ["medium"]
 
 
@@ -164,7 +164,7 @@ async def test_who_can_be_asked_in_other_words_is_not_left_out() -> None:
     """An Ollama client's chat, before upstreams of which one takes chats and one takes none."""
     content = {"upstreams": speaking(large=[Operation.EMBEDDINGS]), "fallbacks": {"all": ["large", "small"]}}
     names = routes(**content).names
-    chat = surfaces(TextSection(), names)["/api/chat"].parse(
+    chat = surfaces(TextConfig(), names)["/api/chat"].parse(
         b'{"model": "all", "messages": [{"role": "user", "content": "hello"}]}'
     )
     assert list((await planned(content, chat)).upstreams) == ["small"]
@@ -179,14 +179,14 @@ async def test_who_can_be_asked_in_other_words_is_not_left_out() -> None:
 )
 async def test_who_could_answer_is_named(speaks: dict[str, Any], said: str) -> None:
     with pytest.raises(NotSpokenError, match=said) as refusal:
-        await planned({"upstreams": speaking(**speaks)}, asked("small", operation=Operation.MESSAGES))
+        await planned({"upstreams": speaking(**speaks)}, llm_request("small", operation=Operation.MESSAGES))
     assert refusal.value.status == 400
 
 
 async def test_who_may_not_answer_is_not_named_as_one_who_could() -> None:
     content = {"upstreams": speaking(large=[Operation.MESSAGES])}
     with pytest.raises(NotSpokenError) as refusal:
-        await planned(content, asked("small", operation=Operation.MESSAGES), circumstances(headers=LOCAL))
+        await planned(content, llm_request("small", operation=Operation.MESSAGES), context(headers=LOCAL))
     assert "large" not in str(refusal.value)
 
 
@@ -204,14 +204,16 @@ async def test_a_prompt_that_is_too_long_goes_to_who_can_take_it(
     bounded = {**UPSTREAMS, "small": {**UPSTREAMS["small"], "context": 100}}
     bounded["medium"] = {**UPSTREAMS["medium"], "context": 1000}
     content = {"upstreams": bounded, "fallbacks": {"all": ["small", "medium", "large"]}}
-    request = asked("all", features=Features(tokens=tokens, answer_tokens=answer_tokens))
+    request = llm_request("all", features=RequestFeatures(tokens=tokens, answer_tokens=answer_tokens))
     assert list((await planned(content, request)).upstreams) == upstreams
 
 
 async def test_a_prompt_that_is_too_long_for_all_goes_to_the_one_that_takes_most() -> None:
     bounded = {name: {**UPSTREAMS[name], "context": size} for name, size in (("small", 100), ("medium", 1000))}
     content = {"upstreams": bounded, "fallbacks": {"all": ["small", "medium"]}}
-    assert list((await planned(content, asked("all", features=Features(tokens=5000)))).upstreams) == ["medium"]
+    assert list((await planned(content, llm_request("all", features=RequestFeatures(tokens=5000)))).upstreams) == [
+        "medium"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -226,20 +228,20 @@ async def test_a_prompt_that_is_too_long_for_all_goes_to_the_one_that_takes_most
 )
 async def test_who_is_down_is_asked_last(down: list[str], upstreams: list[str], degraded: str | None) -> None:
     content = {"rules": [{"to": "careful"}], "fallbacks": {"careful": ["large", "medium"]}}
-    plan = await planned(content, around=circumstances(*down))
+    plan = await planned(content, around=context(*down))
     assert (list(plan.upstreams), plan.degraded) == (upstreams, degraded)
 
 
 async def test_embeddings_go_to_their_own_target_and_never_to_another_model() -> None:
-    request = asked("auto", operation=Operation.EMBEDDINGS)
+    request = llm_request("auto", operation=Operation.EMBEDDINGS)
     classifier = Classifier()
     plan = await planned({"embeddings": "medium", "rules": [{"to": "large"}]}, request, classifier=classifier)
     assert (list(plan.upstreams), plan.rule, classifier.texts) == (["medium"], "embeddings", [])
     with pytest.raises(NotFoundError, match="embeddings"):
         await planned({}, request)
-    assert list((await planned({}, asked("large", operation=Operation.EMBEDDINGS))).upstreams) == ["large"]
+    assert list((await planned({}, llm_request("large", operation=Operation.EMBEDDINGS))).upstreams) == ["large"]
     alias = {"rules": [{"when": {"model": "ada*"}, "to": "large"}], "affinity": {"order": ["large", "medium"]}}
-    assert list((await planned(alias, asked("ada-2", operation=Operation.EMBEDDINGS))).upstreams) == ["large"]
+    assert list((await planned(alias, llm_request("ada-2", operation=Operation.EMBEDDINGS))).upstreams) == ["large"]
 
 
 def test_forbidden_is_no_word_on_who_asks() -> None:

@@ -3,28 +3,30 @@
 import pytest
 
 from edge_router.contract import TASK_ROUTER
-from edge_router.controller.asked import Ask
+from edge_router.controller.api.request import RoutingHint
 from edge_router.errors import NotFoundError
-from tests.unit.controller.routing.situation import UPSTREAMS, Classifier, asked, planned
+from tests.unit.controller.routing.scenario import UPSTREAMS, Classifier, llm_request, planned
 
 POLICIES = {TASK_ROUTER: {"routes": {"Code": "large"}}, "complexity_router": {}}
 
 
 @pytest.mark.parametrize(
-    ("ask", "upstreams", "label", "strategy"),
+    ("hint", "upstreams", "label", "strategy"),
     [
-        pytest.param(Ask(TASK_ROUTER, "manual", "Code"), ["large"], "Code", "manual", id="label"),
-        pytest.param(Ask(TASK_ROUTER, "manual", "medium"), ["medium"], None, "manual", id="upstream by the old field"),
-        pytest.param(Ask(TASK_ROUTER, "manual", "medium-model"), ["medium"], None, "manual", id="model by it"),
-        pytest.param(Ask(model="large"), ["large"], None, "pinned", id="upstream"),
-        pytest.param(Ask(model="large-model"), ["large"], None, "pinned", id="model"),
-        pytest.param(Ask(model="careful"), ["large", "medium"], None, "pinned", id="fallback"),
-        pytest.param(Ask(model="half"), ["medium"], None, "pinned", id="split"),
-        pytest.param(Ask(model="shared"), ["one", "two"], None, "pinned", id="model of two upstreams"),
+        pytest.param(RoutingHint(TASK_ROUTER, "manual", "Code"), ["large"], "Code", "manual", id="label"),
+        pytest.param(
+            RoutingHint(TASK_ROUTER, "manual", "medium"), ["medium"], None, "manual", id="upstream by the old field"
+        ),
+        pytest.param(RoutingHint(TASK_ROUTER, "manual", "medium-model"), ["medium"], None, "manual", id="model by it"),
+        pytest.param(RoutingHint(model="large"), ["large"], None, "pinned", id="upstream"),
+        pytest.param(RoutingHint(model="large-model"), ["large"], None, "pinned", id="model"),
+        pytest.param(RoutingHint(model="careful"), ["large", "medium"], None, "pinned", id="fallback"),
+        pytest.param(RoutingHint(model="half"), ["medium"], None, "pinned", id="split"),
+        pytest.param(RoutingHint(model="shared"), ["one", "two"], None, "pinned", id="model of two upstreams"),
     ],
 )
 async def test_who_is_named_answers_and_nobody_else(
-    ask: Ask, upstreams: list[str], label: str | None, strategy: str
+    hint: RoutingHint, upstreams: list[str], label: str | None, strategy: str
 ) -> None:
     classifier = Classifier()
     shared = {name: {"url": "http://127.0.0.1:9/v1", "model": "shared"} for name in ("one", "two")}
@@ -36,15 +38,17 @@ async def test_who_is_named_answers_and_nobody_else(
         "rules": [{"to": "small"}],
         "helpers": "small",
     }
-    plan = await planned(content, asked(ask=ask), classifier=classifier)
+    plan = await planned(content, llm_request(hint=hint), classifier=classifier)
     assert (list(plan.upstreams), plan.label, plan.strategy, plan.level) == (upstreams, label, strategy, None)
     assert classifier.texts == []
 
 
-@pytest.mark.parametrize("ask", [Ask(model="Code"), Ask("complexity_router", "manual", "Code"), Ask(model="")])
-async def test_a_label_needs_its_own_policy(ask: Ask) -> None:
+@pytest.mark.parametrize(
+    "hint", [RoutingHint(model="Code"), RoutingHint("complexity_router", "manual", "Code"), RoutingHint(model="")]
+)
+async def test_a_label_needs_its_own_policy(hint: RoutingHint) -> None:
     with pytest.raises(NotFoundError, match="/v1/models") as refusal:
-        await planned({"policies": POLICIES}, asked(ask=ask))
+        await planned({"policies": POLICIES}, llm_request(hint=hint))
     assert refusal.value.code == "model_not_found"
 
 
@@ -52,18 +56,18 @@ RULES = [{"when": {"tools": False}, "to": "medium"}, {"name": "gpt", "when": {"m
 
 
 async def test_a_rule_may_stand_for_a_model_that_is_not_here() -> None:
-    plan = await planned({"rules": RULES}, asked("gpt-4o"))
+    plan = await planned({"rules": RULES}, llm_request("gpt-4o"))
     assert (list(plan.upstreams), plan.rule, plan.level) == (["large", "small"], "gpt", "rules")
 
 
-@pytest.mark.parametrize("ask", [Ask(model="claude"), Ask(TASK_ROUTER, "manual", "gpt-4o")])
-async def test_a_rule_stands_for_no_other_model_and_for_no_label(ask: Ask) -> None:
+@pytest.mark.parametrize("hint", [RoutingHint(model="claude"), RoutingHint(TASK_ROUTER, "manual", "gpt-4o")])
+async def test_a_rule_stands_for_no_other_model_and_for_no_label(hint: RoutingHint) -> None:
     with pytest.raises(NotFoundError):
-        await planned({"rules": RULES}, asked(ask=ask))
+        await planned({"rules": RULES}, llm_request(hint=hint))
 
 
 async def test_a_reply_of_who_was_named_says_nothing_of_a_decision_that_only_kept_it_local() -> None:
     mark = {"when": {"task": "Chatbot"}, "local_only": True}
     classifier = Classifier()
-    plan = await planned({"rules": [mark]}, asked("large"), classifier=classifier)
+    plan = await planned({"rules": [mark]}, llm_request("large"), classifier=classifier)
     assert (classifier.texts, plan.decision, plan.label) == (["hello"], None, None)

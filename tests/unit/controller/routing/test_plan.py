@@ -2,10 +2,10 @@
 
 import pytest
 
-from edge_router.controller.operation import Operation
-from edge_router.controller.record import Record
+from edge_router.controller.api.operation import Operation
+from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
-from tests.unit.controller.routing.situation import decision
+from tests.unit.controller.routing.scenario import decision
 
 FULL = Plan(
     ["small"],
@@ -52,7 +52,7 @@ def test_a_header_is_one_line_of_ascii_whatever_the_names_are(model: str, said: 
 
 
 def test_the_record_has_it_all() -> None:
-    record = Record("id", Operation.CHAT)
+    record = RequestRecord("id", Operation.CHAT)
     FULL.describe(record)
     for name in ("policy", "strategy", "label", "rule", "level", "degraded", "classified_in"):
         assert getattr(record, name) == getattr(FULL, name)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.asked import Ask
+from edge_router.controller.api.request import RoutingHint
 from edge_router.errors import NotFoundError
-from tests.unit.controller.routing.situation import Classifier, asked, planned
+from tests.unit.controller.routing.scenario import Classifier, llm_request, planned
 
 SCORES = [{"at_least": 0.3, "upstream": "medium"}, {"at_least": 0.7, "upstream": "large"}]
 
@@ -35,7 +35,7 @@ SCORES = [{"at_least": 0.3, "upstream": "medium"}, {"at_least": 0.7, "upstream":
 async def test_score_then_label_then_default_decide(policy: dict[str, Any], score: float, upstream: str) -> None:
     """The classifier says Reasoning with 0.6, something else with 0.4."""
     content = {"policies": {TASK_ROUTER: {}, COMPLEXITY_ROUTER: policy}}
-    plan = await planned(content, asked(COMPLEXITY_ROUTER), classifier=Classifier(score=score))
+    plan = await planned(content, llm_request(COMPLEXITY_ROUTER), classifier=Classifier(score=score))
     assert (plan.upstreams[0], plan.policy, plan.degraded) == (upstream, COMPLEXITY_ROUTER, None)
 
 
@@ -67,22 +67,22 @@ async def test_the_nearest_default_answers_where_nobody_could_classify(policy: d
 
 
 @pytest.mark.parametrize(
-    ("ask", "policy"),
+    ("hint", "policy"),
     [
-        (Ask(model="auto"), TASK_ROUTER),
-        (Ask(model=COMPLEXITY_ROUTER), COMPLEXITY_ROUTER),
-        (Ask(policy=COMPLEXITY_ROUTER), COMPLEXITY_ROUTER),
-        (Ask(policy=COMPLEXITY_ROUTER, model="ignored"), COMPLEXITY_ROUTER),
+        (RoutingHint(model="auto"), TASK_ROUTER),
+        (RoutingHint(model=COMPLEXITY_ROUTER), COMPLEXITY_ROUTER),
+        (RoutingHint(policy=COMPLEXITY_ROUTER), COMPLEXITY_ROUTER),
+        (RoutingHint(policy=COMPLEXITY_ROUTER, model="ignored"), COMPLEXITY_ROUTER),
     ],
 )
-async def test_a_policy_is_asked_for_by_the_model_or_by_the_old_contracts_field(ask: Ask, policy: str) -> None:
-    plan = await planned({}, asked(ask=ask))
+async def test_a_policy_is_asked_for_by_the_model_or_by_the_old_contracts_field(hint: RoutingHint, policy: str) -> None:
+    plan = await planned({}, llm_request(hint=hint))
     assert (plan.policy, plan.strategy) == (policy, "triton")
 
 
 async def test_an_unknown_policy_is_answered_with_those_there_are() -> None:
     with pytest.raises(NotFoundError, match=r"'mood_router'.*task_router, complexity_router") as refusal:
-        await planned({}, asked(ask=Ask(policy="mood_router")))
+        await planned({}, llm_request(hint=RoutingHint(policy="mood_router")))
     assert refusal.value.code == "policy_not_found"
 
 

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.asked import Features
+from edge_router.controller.api.request import RequestFeatures
 from edge_router.controller.routing.router import Router
-from tests.unit.controller.routing.situation import (
+from tests.unit.controller.routing.scenario import (
     MONDAY_NOON,
     Classifier,
-    asked,
-    circumstances,
+    context,
+    llm_request,
     planned,
     routes,
 )
 
-SENT = Features(tokens=1000, tools=True, response_format=True)
+SENT = RequestFeatures(tokens=1000, tools=True, response_format=True)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ SENT = Features(tokens=1000, tools=True, response_format=True)
     ],
 )
 async def test_all_conditions_of_a_rule_must_hold(when: dict[str, Any], matches: bool) -> None:
-    around = circumstances("medium", headers={"x-team": "Research-1"})
-    plan = await planned({"rules": [{"when": when, "to": "large"}]}, asked(features=SENT), around)
+    around = context("medium", headers={"x-team": "Research-1"})
+    plan = await planned({"rules": [{"when": when, "to": "large"}]}, llm_request(features=SENT), around)
     assert (plan.upstreams[0], plan.rule) == (("large", "rules.0") if matches else ("small", None))
 
 
@@ -82,7 +82,7 @@ async def test_all_conditions_of_a_rule_must_hold(when: dict[str, Any], matches:
 )
 async def test_hours_may_go_on_after_midnight(time: dict[str, Any], hours_later: float, matches: bool) -> None:
     now: datetime = MONDAY_NOON + timedelta(hours=hours_later)
-    plan = await planned({"rules": [{"when": {"time": time}, "to": "large"}]}, around=circumstances(now=now))
+    plan = await planned({"rules": [{"when": {"time": time}, "to": "large"}]}, around=context(now=now))
     assert plan.upstreams[0] == ("large" if matches else "small")
 
 
@@ -95,13 +95,13 @@ async def test_the_first_of_the_rules_that_match_decides_and_those_of_all_polici
 
 async def test_a_policys_rules_are_its_own() -> None:
     policies = {TASK_ROUTER: {"rules": [{"to": "large"}]}, COMPLEXITY_ROUTER: {}}
-    assert (await planned({"policies": policies}, asked(COMPLEXITY_ROUTER))).upstreams[0] == "small"
+    assert (await planned({"policies": policies}, llm_request(COMPLEXITY_ROUTER))).upstreams[0] == "small"
 
 
 async def test_confidence_is_that_of_the_policy_asked_for() -> None:
     content = {"rules": [{"when": {"confidence": {"below": 0.7}}, "to": "large"}]}
-    assert (await planned(content, asked(TASK_ROUTER))).upstreams[0] == "small"
-    assert (await planned(content, asked(COMPLEXITY_ROUTER))).upstreams[0] == "large"
+    assert (await planned(content, llm_request(TASK_ROUTER))).upstreams[0] == "small"
+    assert (await planned(content, llm_request(COMPLEXITY_ROUTER))).upstreams[0] == "large"
 
 
 async def test_the_classifier_is_asked_once_and_only_where_the_cheap_conditions_hold() -> None:
@@ -126,7 +126,7 @@ async def test_rules_that_need_no_decision_hold_when_nobody_can_classify() -> No
 
 async def test_a_chat_uis_own_questions_go_to_their_own_target_before_the_rules() -> None:
     content = {"helpers": "medium", "rules": [{"to": "large"}]}
-    plan = await planned(content, asked(features=Features(helper=True)))
+    plan = await planned(content, llm_request(features=RequestFeatures(helper=True)))
     assert (list(plan.upstreams), plan.rule) == (["medium", "small"], "helpers")
     assert (await planned(content)).upstreams[0] == "large"
 
@@ -139,8 +139,8 @@ async def test_what_is_looked_at_on_the_way_is_told_without_what_the_client_sent
     ]
     policy = {"routes": {"Code": "large"}, "score": [{"at_least": 0.5, "upstream": "medium"}]}
     router = Router(routes(rules=rules, policies={TASK_ROUTER: policy}), Classifier())
-    around = circumstances(headers={"x-team": "a secret"})
-    plan, steps = await router.explain(asked(features=Features(tokens=20)), around)
+    around = context(headers={"x-team": "a secret"})
+    plan, steps = await router.explain(llm_request(features=RequestFeatures(tokens=20)), around)
     assert plan.upstreams[0] == "large"
     assert steps == [
         ("rules.0", "the header x-team says something else"),

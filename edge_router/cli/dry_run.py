@@ -1,0 +1,53 @@
+"""A request that nobody sent, and the network in this process to say what it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
+from edge_router.controller.api.operation import Operation
+from edge_router.controller.api.request import RequestFeatures, RoutingHint, UpstreamRequest
+from edge_router.controller.caller import Caller
+from edge_router.controller.classifier.classification import Classification
+from edge_router.controller.classifier.decision import Decisions
+from edge_router.controller.classifier.remote import Labels, prompt, read
+from edge_router.controller.routing.context import RequestContext
+from edge_router.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class DryRunRequest:
+    """A chat request; satisfies `Asked`."""
+
+    text: str
+    hint: RoutingHint
+    features: RequestFeatures = field(default_factory=RequestFeatures)
+    operation: Operation = Operation.CHAT
+    stream: bool = False
+    user: str | None = None
+    conversation: str = ""
+
+    def to_upstream(self, speaks: frozenset[Operation], model: str) -> UpstreamRequest | None:
+        return UpstreamRequest(self.operation, b"") if self.operation in speaks else None
+
+
+@dataclass
+class RepositoryClassifier:
+    """The `Judge`, without a budget."""
+
+    pipeline: Pipeline
+    labels: Labels = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.labels = {policy: self.pipeline.labels(ensemble(policy)) for policy in POLICIES}
+
+    def decisions(self, text: str) -> Decisions:
+        return read(self.pipeline.infer(PROMPT_ROUTER_ENSEMBLE, prompt(text)), self.labels)
+
+    async def classify(self, text: str) -> Classification:
+        return Classification("local", self.decisions(text))
+
+
+def context(headers: Mapping[str, str], down: frozenset[str] = frozenset()) -> RequestContext:
+    """Now, with all upstreams there but those that are `down`."""
+    return RequestContext(headers, Caller(), lambda name: name not in down, datetime.now().astimezone())

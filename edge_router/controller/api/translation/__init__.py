@@ -1,0 +1,1 @@
+"""Requests and responses of one API expressed in another."""

@@ -1,0 +1,82 @@
+"""The file of the access keys: who holds one and what it may do, never the key itself.
+
+keys:
+- {name: phone, sha256: 9f86d0..., models: [local], requests_per_minute: 60, tokens_per_minute: 20000, local_only: true}
+
+A digest is enough, without the slow hash that a password needs: a key is 256 random bits, which nobody guesses.
+"""
+
+import base64
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from edge_router.controller.config.section import ConfigSection
+from edge_router.errors import ConfigError
+
+PREFIX = "er-"
+"""Lets a key that got lost be recognised as one of ours."""
+
+
+class Key(ConfigSection):
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[\w.@-]+$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    models: Sequence[Annotated[str, Field(min_length=1)]] | None = Field(
+        None, min_length=1, description="upstreams or models it may reach; else all"
+    )
+    requests_per_minute: int | None = Field(None, gt=0)
+    tokens_per_minute: int | None = Field(None, gt=0)
+    local_only: bool = Field(False, description="its prompts must not leave the box")
+
+
+class KeyFile(ConfigSection):
+    keys: Sequence[Key] = ()
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Raises ConfigError naming file and key, never what stands there."""
+        try:
+            return cls.model_validate(yaml.safe_load(file.read_text()) or {})
+        except OSError as error:
+            raise ConfigError(f"{file}: {error.strerror}") from error
+        except (UnicodeDecodeError, yaml.YAMLError):
+            raise ConfigError(f"{file}: not YAML") from None
+        except ValidationError as error:
+            problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+            raise ConfigError(f"{file}: {'; '.join(problems)}") from None
+
+    @model_validator(mode="after")
+    def _one_holder_each(self) -> Self:
+        for what in ("name", "sha256"):
+            found = [getattr(key, what) for key in self.keys]
+            if len(set(found)) < len(found):
+                raise ValueError(f"keys: two of the same {what}")
+        return self
+
+    def write(self, file: Path) -> None:
+        """At once and for its owner's eyes: who reads it meanwhile sees all of the old or all of the new."""
+        text = yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+        try:
+            descriptor, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+            with open(descriptor, "w") as opened:
+                opened.write(text)
+                opened.flush()
+                os.fsync(descriptor)
+            Path(beside).replace(file)
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be written: {error.strerror}; nothing has changed") from error
+
+
+def new_key() -> str:
+    return PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+
+
+def digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

@@ -1,0 +1,16 @@
+"""How large a request may be: one with images larger than one of text."""
+
+from edge_router.asgi.body import TooLargeError
+from edge_router.controller.api.request import LlmRequest
+from edge_router.controller.settings import RequestLimits
+
+
+def largest(limits: RequestLimits) -> int:
+    """Bytes to read at most: what a body holds is known once it is there."""
+    return max(limits.body_bytes, limits.image_body_bytes)
+
+
+def check_size(body: bytes, request: LlmRequest, limits: RequestLimits) -> None:
+    """Raises TooLargeError."""
+    if len(body) > limits.body_bytes and not request.features.images:
+        raise TooLargeError.beyond(limits.body_bytes)

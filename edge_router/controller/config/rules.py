@@ -1,0 +1,90 @@
+"""One rule of `routes.yaml`: where its conditions hold, a request goes to `to`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from edge_router.controller.config.hours import Hours
+from edge_router.controller.config.range import Range, Share
+from edge_router.controller.config.section import ConfigSection
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _lower_case(headers: "Mapping[str, Names]") -> "Mapping[str, Names]":
+    return {name.lower(): patterns for name, patterns in headers.items()}
+
+
+Names: TypeAlias = Annotated[Sequence[str], Field(min_length=1), BeforeValidator(_listed)]
+"""One or several; any of them will do."""
+
+
+class Conditions(ConfigSection):
+    """All of the conditions given. Those of the first group are known without a classification."""
+
+    model: Names | None = None
+    """patterns of the model asked for: gpt-4*"""
+    header: Annotated[Mapping[str, Names], AfterValidator(_lower_case)] | None = None
+    """patterns by header: {x-team: research*}"""
+    tools: bool | None = None
+    """whether tools are offered"""
+    images: bool | None = None
+    """whether images are sent"""
+    response_format: bool | None = None
+    """whether the answer must have a form, such as JSON"""
+    helper: bool | None = None
+    """whether a chat UI asks for itself: a title, tags"""
+    tokens: Range | None = None
+    """of everything sent, estimated"""
+    time: Hours | None = None
+    """by this machine's clock"""
+    link: Mapping[str, Literal["up", "down"]] | None = None
+    """upstreams that are there, or are not"""
+
+    task: Names | None = None
+    """labels of the task router"""
+    complexity: Share | None = None
+    """score of the complexity router"""
+    dimensions: Mapping[str, Share] | None = None
+    """shares by label of the complexity router"""
+    confidence: Share | None = None
+    """probability of the label of the policy asked for"""
+    margin: Share | None = None
+    """the same, less that of the next label"""
+
+    def __str__(self) -> str:
+        """In words."""
+        return " and ".join(_words(self)) or "anything"
+
+
+class RuleConfig(ConfigSection):
+    name: str | None = Field(None, min_length=1)
+    """as it is shown in headers and metrics"""
+    when: Conditions = Conditions()
+    to: str | None = None
+    """an upstream, fallback or split"""
+    local_only: bool = False
+    """the request must not leave this house, wherever it would go"""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.to is None and not self.local_only:
+            raise ValueError("give to, or local_only: true")
+        return self
+
+
+def _words(when: Conditions) -> Iterator[str]:
+    for name, wanted in when:
+        if isinstance(wanted, bool):
+            yield f"{'' if wanted else 'no '}{name}"
+        elif isinstance(wanted, Mapping):
+            yield from (f"{name} {key} {_either(value)}" for key, value in wanted.items())
+        elif wanted is not None:
+            yield f"{name} {_either(wanted)}"
+
+
+def _either(wanted: object) -> str:
+    return str(wanted) if isinstance(wanted, str) or not isinstance(wanted, Sequence) else " or ".join(wanted)

@@ -1,0 +1,89 @@
+"""The same faults behind the whole controller: whatever an upstream does, a client hears of it in its own API's words,
+and neither its prompt, nor a key, nor what the upstream said of them is in an error, a log line or a metric."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.upstream import pool as room
+from tests.api.conftest import Control, GivenClassifier, control
+from tests.faults.conftest import DEADLINE, QUICK
+from tests.faults.test_before_the_first_byte import CASES, Case
+from tests.faults.test_mid_stream import BROKEN, Broken
+from tests.faults.upstream import FaultyUpstream
+
+__all__ = ["control"]
+
+PROMPT = "CANARY: what is a heron?"
+SURFACES: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": PROMPT}]},
+    "/v1/messages": {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 9},
+    "/api/chat": {"messages": [{"role": "user", "content": PROMPT}]},
+}
+
+
+@pytest.fixture
+async def client(control: Control, upstream: FaultyUpstream, monkeypatch: pytest.MonkeyPatch) -> aiohttp.ClientSession:
+    monkeypatch.setattr(room, "PAUSE", 0.01)
+    monkeypatch.setenv("CANARY_KEY", "sk-CANARY")
+    speaks = ["chat", "messages", "ollama_chat"]
+    url = f"http://127.0.0.1:{upstream.port}/v1"
+    first = {"kind": "ollama", "url": url, "model": "m", "speaks": speaks, "api_key": {"env": "CANARY_KEY"}}
+    routes = RouterConfig.model_validate(
+        {"upstreams": {"first": first}, "default": "first", "policies": {"task_router": {}}}
+    )
+    return await control(routes, GivenClassifier(), breaker_failures=100, **QUICK)
+
+
+def says(path: str, content: bytes) -> str:
+    """The message of an error, which must have the shape of the API's."""
+    body = orjson.loads(content)
+    if path.startswith("/api/"):
+        [message] = body.values()
+    elif path == "/v1/messages":
+        assert (body["type"], set(body["error"]) >= {"type", "message"}) == ("error", True)
+        message = body["error"]["message"]
+    else:
+        assert set(body["error"]) == {"message", "type", "param", "code"}
+        message = body["error"]["message"]
+    return str(message)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+@pytest.mark.parametrize("path", SURFACES)
+async def test_a_fault_before_the_first_byte(
+    client: aiohttp.ClientSession, upstream: FaultyUpstream, case: Case, path: str
+) -> None:
+    for stream in (False, True):
+        upstream.script = case.script
+        with capture_logs() as lines:
+            async with (
+                asyncio.timeout(DEADLINE),
+                client.post(path, json=SURFACES[path] | {"model": "first", "stream": stream}) as answer,
+            ):
+                content = await answer.read()
+        assert answer.status == case.status, content
+        assert says(path, content).startswith("upstream 'first' ")
+        assert "x-request-id" in answer.headers
+        assert b"CANARY" not in content
+        assert "CANARY" not in str(lines)
+    async with client.get("/metrics") as metrics:
+        assert b"CANARY" not in await metrics.read()
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=[case.name for case in BROKEN])
+async def test_a_fault_in_the_stream(client: aiohttp.ClientSession, upstream: FaultyUpstream, case: Broken) -> None:
+    upstream.script = case.script
+    body = SURFACES["/v1/chat/completions"] | {"model": "first", "stream": True}
+    with capture_logs() as lines:
+        async with asyncio.timeout(DEADLINE), client.post("/v1/chat/completions", json=body) as answer:
+            content = await answer.read()
+    assert content.startswith(case.sent)
+    [error] = content.removeprefix(case.sent).strip().splitlines()
+    assert says("/v1/chat/completions", error.removeprefix(b"data: ")).startswith("upstream 'first' ")
+    assert "CANARY" not in str(lines)

@@ -1,0 +1,62 @@
+"""The document holds together: what a generator of clients would stumble over."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from edge_router.controller.api.openapi import REQUESTS, document
+from edge_router.controller.api.operation import Operation
+from edge_router.controller.api.operations import PATHS
+
+DOCUMENT = document()
+METHODS = {"get", "post", "delete"}
+
+
+def inside(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for each in node.values():
+            yield from inside(each)
+    elif isinstance(node, list | tuple):
+        for each in node:
+            yield from inside(each)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    references = [node["$ref"] for node in inside(DOCUMENT) if "$ref" in node]
+    assert references
+    for reference in references:
+        node: Any = DOCUMENT
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+def test_every_operation_says_what_it_answers() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    for path, item in DOCUMENT["paths"].items():
+        assert path.startswith("/")
+        assert item.keys() <= METHODS
+        for operation in item.values():
+            assert operation["summary"]
+            assert all(answer["description"] for answer in operation["responses"].values())
+
+
+def test_every_parameter_of_a_path_is_declared() -> None:
+    for path, item in DOCUMENT["paths"].items():
+        for operation in item.values():
+            declared = {parameter["name"] for parameter in operation.get("parameters", ())}
+            assert declared == {part.strip("{}") for part in path.split("/") if "{" in part}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_surface_stands_in_it(path: str) -> None:
+    content = DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    assert content["schema"]["$ref"] == f"#/components/schemas/{PATHS[path][0].operation}"
+
+
+def test_every_operations_request_is_described_and_open_to_more_fields() -> None:
+    assert REQUESTS.keys() >= set(Operation)
+    for schema in REQUESTS.values():
+        assert schema["additionalProperties"] is True
+        assert set(schema["required"]) <= schema["properties"].keys()

@@ -1,0 +1,28 @@
+"""A file of keys and what opens it."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_router.controller.auth import keys
+from edge_router.controller.auth.key_file import Key, KeyFile, digest
+
+SECRET = "er-" + "s" * 43
+OTHER = "er-" + "o" * 43
+
+
+def key(name: str, secret: str, **more: object) -> Key:
+    return Key.model_validate({"name": name, "sha256": digest(secret.encode()).hex(), **more})
+
+
+@pytest.fixture(autouse=True)
+def _looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "LOOK_SECONDS", -1.0)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """`SECRET` for phone, `OTHER` for tv."""
+    file = tmp_path / "keys.yaml"
+    KeyFile(keys=[key("phone", SECRET, models=["small"], local_only=True), key("tv", OTHER)]).write(file)
+    return file

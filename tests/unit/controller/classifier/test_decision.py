@@ -1,0 +1,44 @@
+"""An ensemble's outputs are decisions, or refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.controller.classifier.decision import Decision, decisions
+from edge_router.tensors import text_tensor
+
+LABELS = {TASK_ROUTER: ["Chatbot", "Code"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}
+
+
+def outputs(**changed: Any) -> dict[str, Any]:
+    return {
+        "TASK_LABEL": text_tensor([b"Code"]),
+        "TASK_PROBABILITIES": np.array([[0.25, 0.75]], np.float32),
+        "COMPLEXITY_LABEL": text_tensor([b"Reasoning"]),
+        "COMPLEXITY_PROBABILITIES": np.array([[0.75, 0.25]], np.float32),
+        "COMPLEXITY_SCORE": np.array([[0.5]], np.float32),
+    } | changed
+
+
+def test_both_policies_are_read_from_one_answer() -> None:
+    assert decisions(outputs(), LABELS) == {
+        TASK_ROUTER: Decision("Code", {"Chatbot": 0.25, "Code": 0.75}, None),
+        COMPLEXITY_ROUTER: Decision("Reasoning", {"Reasoning": 0.75, "Creativity": 0.25}, 0.5),
+    }
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("output", ["COMPLEXITY_SCORE", "COMPLEXITY_PROBABILITIES"])
+def test_what_is_no_finite_number_is_refused(output: str, number: float) -> None:
+    broken = outputs()
+    broken[output][0, 0] = number
+    with pytest.raises(ValueError, match=output):
+        decisions(broken, LABELS)
+
+
+def test_a_refusal_does_not_repeat_what_the_server_said() -> None:
+    with pytest.raises(ValueError, match="none of the server's own") as refused:
+        decisions(outputs(TASK_LABEL=text_tensor([b"the prompt itself"])), LABELS)
+    assert "prompt" not in str(refused.value)

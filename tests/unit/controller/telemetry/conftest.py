@@ -1,0 +1,34 @@
+"""Records of requests that are over."""
+
+from edge_router.controller.api.operation import Operation
+from edge_router.controller.record import RequestRecord
+
+
+def answered(**more: object) -> RequestRecord:
+    """A stream that a network chose the upstream for; `more` replaces fields."""
+    known: dict[str, object] = {
+        "request_id": "abc",
+        "policy": "task_router",
+        "strategy": "triton",
+        "label": "Code",
+        "level": "server",
+        "classified_in": 0.003,
+        "upstream": "large",
+        "model": "large-model",
+        "attempts": 1,
+        "queued_for": 0.001,
+        "answered_in": 0.204,
+        "first_content_in": 0.21,
+        "took": 1.25,
+        "streamed": True,
+        "status": 200,
+        "outcome": "answered",
+        "prompt_tokens": 12,
+        "completion_tokens": 40,
+    }
+    return RequestRecord(operation=Operation.CHAT, **(known | more))  # type: ignore[arg-type]
+
+
+def refused(**more: object) -> RequestRecord:
+    known: dict[str, object] = {"request_id": "def", "status": 400, "error": "RequestError", "took": 0.001}
+    return RequestRecord(operation=Operation.CHAT, **(known | more))  # type: ignore[arg-type]

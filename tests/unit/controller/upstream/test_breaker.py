@@ -1,0 +1,78 @@
+"""A breaker at any moment: open for its time after so many failures in a row, then one probe."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from edge_router.controller.upstream.breaker import BreakerState, CircuitBreaker
+
+FAILURES, SECONDS = 3, 30.0
+
+
+class Traffic(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.breaker = CircuitBreaker(FAILURES, SECONDS, lambda: self.now)
+        self.under_way: list[bool] = []
+        """Of each request, whether it is the probe."""
+        self.in_a_row = 0
+
+    @rule()
+    @precondition(lambda self: self.breaker.admits)
+    def enters(self) -> None:
+        self.under_way.append(self.breaker.enter())
+
+    @rule(at=st.integers(0, 9), fate=st.sampled_from(["answered", "failed", "left"]))
+    @precondition(lambda self: self.under_way)
+    def ends(self, at: int, fate: str) -> None:
+        was = self.breaker.state
+        probe = self.under_way.pop(at % len(self.under_way))
+        if fate == "answered":
+            self.breaker.began()
+            self.breaker.succeeded()
+            self.in_a_row = 0
+            assert self.breaker.state == BreakerState.CLOSED
+        elif fate == "failed":
+            self.breaker.failed()
+            self.in_a_row += 1
+            assert (self.breaker.state == BreakerState.OPEN) == (
+                was != BreakerState.CLOSED or self.in_a_row >= FAILURES
+            )
+        else:
+            assert self.breaker.state == was
+        if probe:
+            self.breaker.left()
+
+    @rule(seconds=st.integers(1, 40))
+    def time_passes(self, seconds: int) -> None:
+        self.now += seconds
+
+    @invariant()
+    def nobody_enters_while_it_is_open(self) -> None:
+        if self.breaker.state == BreakerState.OPEN:
+            assert not self.breaker.admits
+            assert 0 < self.breaker.retry_in <= SECONDS
+
+    @invariant()
+    def one_probe_at_once(self) -> None:
+        if self.breaker.state == BreakerState.HALF_OPEN:
+            assert self.breaker.admits == (sum(self.under_way) == 0)
+
+
+TestBreaker = Traffic.TestCase
+TestBreaker.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_the_first_failure_after_a_probe_that_began_well_opens_again() -> None:
+    now = 0.0
+    breaker = CircuitBreaker(FAILURES, SECONDS, lambda: now)
+    for _ in range(FAILURES):
+        breaker.failed()
+    now = SECONDS
+    assert breaker.enter()
+    breaker.began()
+    assert breaker.retry_in == 0
+    assert breaker.admits
+    breaker.failed()
+    assert breaker.state == BreakerState.OPEN
