@@ -1,1 +1,2 @@
-"""What every HTTP address of this package stands on: a request's body with its limits, and a process that serves."""
+"""HTTP plumbing that the light server and the controller share: request bodies with limits, connections, the process
+that serves."""

@@ -1,4 +1,4 @@
-"""The request's body, read up to a limit and up to a deadline."""
+"""Reads a request's body within a size limit, a deadline and a memory budget."""
 
 import asyncio
 import contextlib
@@ -8,11 +8,13 @@ from typing import Self, TypeAlias
 from edge_router.asgi.types import Receive, Scope
 from edge_router.errors import RequestError, UnavailableError
 
-PIECES = 16_384
-"""A body in more pieces than this costs more to put together than to read."""
+MAX_CHUNKS = 16_384
+"""A body in more chunks than this costs more to join than to read."""
 
 
-class TooLargeError(RequestError):
+class BodyTooLargeError(RequestError):
+    """The body is larger than its limit."""
+
     status = 413
 
     @classmethod
@@ -20,76 +22,83 @@ class TooLargeError(RequestError):
         return cls(f"the body is larger than {limit} bytes; send less or raise EDGE_ROUTER_BODY_BYTES")
 
 
-class TooSlowError(RequestError):
+class BodyTimeoutError(RequestError):
+    """The body is not complete at its deadline."""
+
     status = 408
 
 
 class BodyBudgetExceededError(UnavailableError):
-    """The bodies of all requests together take the memory they may take."""
+    """The bodies of all requests together have used up their memory budget."""
 
 
-Take: TypeAlias = Callable[[int], None]
-"""Called with the size of each piece that comes. Raises FullError."""
+Reserve: TypeAlias = Callable[[int], None]
+"""Reserves memory for a chunk of a body, in bytes. Raises BodyBudgetExceededError."""
 
 
 class BodyBudget:
-    """What the bodies of all requests together may take."""
+    """Memory that the bodies of all requests may take together."""
 
     def __init__(self, size: int) -> None:
         """`size` in bytes."""
         self._size = size
-        self._taken = 0
+        self._reserved = 0
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[Take]:
-        """What is taken inside is given back at the end."""
+    def reservation(self) -> Iterator[Reserve]:
+        """Yields a function that reserves memory; all of it is released at the end of the block."""
         own = 0
 
-        def take(size: int) -> None:
+        def reserve(size: int) -> None:
             nonlocal own
-            if self._taken + size > self._size:
+            if self._reserved + size > self._size:
                 raise BodyBudgetExceededError("too many large requests at once; try again later")
-            self._taken += size
+            self._reserved += size
             own += size
 
         try:
-            yield take
+            yield reserve
         finally:
-            self._taken -= own
+            self._reserved -= own
 
 
-def _as_it_comes(size: int) -> None:
-    """Without a room of its own a body is bounded by its limit alone."""
+def _no_budget(size: int) -> None:
+    """Reserves nothing: the body's own limit is its only bound."""
 
 
-async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: float, take: Take = _as_it_comes) -> bytes:
-    """Raises TooLargeError as soon as more than `limit` bytes are announced or have come, TooSlowError when the body is
-    not complete after `seconds`, RequestError when the client left, FullError."""
+async def read_body(
+    scope: Scope, receive: Receive, *, limit: int, seconds: float, reserve: Reserve = _no_budget
+) -> bytes:
+    """Returns the whole body.
+
+    Raises BodyTooLargeError as soon as more than `limit` bytes are announced or received, BodyTimeoutError when the
+    body is not complete after `seconds`, RequestError when the client disconnects, BodyBudgetExceededError.
+    """
     announced = dict(scope["headers"]).get(b"content-length", b"0")
     if announced.isdigit() and int(announced) > limit:
-        raise TooLargeError.beyond(limit)
+        raise BodyTooLargeError.beyond(limit)
     try:
         async with asyncio.timeout(seconds):
-            return await _read(receive, limit, take)
+            return await _read(receive, limit, reserve)
     except TimeoutError:
-        raise TooSlowError(f"the body was not complete after {seconds:g} s") from None
+        raise BodyTimeoutError(f"the body was not complete after {seconds:g} s") from None
 
 
-async def _read(receive: Receive, limit: int, take: Take) -> bytes:
-    parts: list[bytes] = []
+async def _read(receive: Receive, limit: int, reserve: Reserve) -> bytes:
+    chunks: list[bytes] = []
     size = 0
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise RequestError("the client left before its request was complete")
-        part = message.get("body", b"")
-        size += len(part)
+            raise RequestError("the client disconnected before its request was complete")
+        chunk = message.get("body", b"")
+        size += len(chunk)
         if size > limit:
-            raise TooLargeError.beyond(limit)
-        take(len(part))
-        parts.append(part)
-        if len(parts) > PIECES:
-            raise TooLargeError(f"the body comes in more than {PIECES} pieces; send it in larger ones")
+            raise BodyTooLargeError.beyond(limit)
+        reserve(len(chunk))
+        chunks.append(chunk)
+        if len(chunks) > MAX_CHUNKS:
+            raise BodyTooLargeError(f"the body comes in more than {MAX_CHUNKS} chunks; send larger ones")
         more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)

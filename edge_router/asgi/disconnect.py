@@ -1,4 +1,4 @@
-"""Whether the client is still there."""
+"""Cancels the work on a request when its client disconnects."""
 
 import asyncio
 from types import TracebackType
@@ -6,45 +6,46 @@ from types import TracebackType
 from edge_router.asgi.types import Receive
 from edge_router.errors import RequestError
 
-GRACE_SECONDS = 0.05
-"""Seconds. Most answers are there before it would pay to look."""
+WATCH_AFTER_SECONDS = 0.05
+"""Delay before the connection is watched: most responses are complete by then and need no watch."""
 
 
 class ClientDisconnectedError(RequestError):
-    """Nobody waits for the answer any more."""
+    """The client disconnected before its response was complete."""
 
 
 class CancelOnDisconnect:
-    """`async with WhileThere(receive):` cancels what runs inside when the client leaves, and raises ClientLeftError.
+    """`async with CancelOnDisconnect(receive):` cancels the block when the client disconnects, and raises
+    ClientDisconnectedError.
 
     The request's body must have been read.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._left = False
-        self._watching: asyncio.Task[None] | None = None
+        self._disconnected = False
+        self._watcher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> None:
-        running = asyncio.current_task()
-        assert running is not None
-        self._running = running
-        self._begin = running.get_loop().call_later(GRACE_SECONDS, self._watch)
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._timer = task.get_loop().call_later(WATCH_AFTER_SECONDS, self._start_watcher)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._begin.cancel()
-        if self._watching:
-            self._watching.cancel()
-        if self._left and kind is asyncio.CancelledError and self._running.uncancel() == 0:
-            raise ClientDisconnectedError("the client left before its answer was there")
+        self._timer.cancel()
+        if self._watcher:
+            self._watcher.cancel()
+        if self._disconnected and kind is asyncio.CancelledError and self._task.uncancel() == 0:
+            raise ClientDisconnectedError("the client disconnected before its response was complete")
 
-    def _watch(self) -> None:
-        self._watching = self._running.get_loop().create_task(self._wait())
+    def _start_watcher(self) -> None:
+        self._watcher = self._task.get_loop().create_task(self._watch())
 
-    async def _wait(self) -> None:
+    async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._left = True
-        self._running.cancel()
+        self._disconnected = True
+        self._task.cancel()

@@ -1,4 +1,7 @@
-"""A process that serves until it is told to stop. One process an address: a board's memory belongs to the LLM."""
+"""Runs a server process until a signal stops it.
+
+Each address has one process, without worker processes: a board needs its memory for the LLM.
+"""
 
 import asyncio
 import contextlib
@@ -20,28 +23,28 @@ from edge_router.asgi.connection import Connection
 from edge_router.asgi.types import Application
 from edge_router.errors import ConfigError
 
-CONNECTIONS = 4096
-"""Open at once. Idle ones cost a few kilobytes each, and must not keep the next client waiting."""
-IDLE_SECONDS = 75
-"""A connection without a request may stay open that long."""
+MAX_CONNECTIONS = 4096
+"""Connections open at once. An idle one costs a few kilobytes and must not keep the next client waiting."""
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection stays open without a request."""
 GRACE_SECONDS = 10.0
-"""Answers under way have that long to end once the process is told to stop."""
+"""How long responses in flight may take to end once the process is told to stop."""
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]], log_level: str = "info") -> NoReturn:
     """Runs `main` to its end and ends the process."""
-    log_as_json(log_level)
+    configure_logging(log_level)
     gc.collect()
-    gc.freeze()  # what was imported stays: no need to look for garbage in it again and again
+    gc.freeze()  # imported modules stay for good: the collector need not scan them again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
     sys.stdout.flush()
-    # A run of a network that nobody waits for any more would keep the process.
+    # A run of the network that outlives its request would keep the process alive.
     os._exit(0)
 
 
 def stop_signal() -> asyncio.Event:
-    """Set at SIGINT or SIGTERM."""
+    """Returns an event that SIGINT or SIGTERM sets."""
     stopped = asyncio.Event()
     running = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -50,7 +53,7 @@ def stop_signal() -> asyncio.Event:
 
 
 class _Server(uvicorn.Server):
-    """Several serve in one process, and it is stopped by an event."""
+    """A uvicorn server that leaves signals alone: several run in one process, and an event stops them."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -66,8 +69,10 @@ async def serve_http(
     receive_seconds: float,
     grace_seconds: float = GRACE_SECONDS,
 ) -> None:
-    """Serves until `stopped`; answers under way have `grace_seconds` to end. A client that has not sent its headers
-    after `receive_seconds` is cut off."""
+    """Serves `app` until `stopped` is set; responses in flight have `grace_seconds` to end.
+
+    A client that has not sent its headers after `receive_seconds` is disconnected.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -77,14 +82,14 @@ async def serve_http(
         lifespan="auto",
         interface="asgi3",
         backlog=1024,
-        limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=grace_seconds,  # type: ignore[arg-type]  # whole seconds by its annotation alone
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=grace_seconds,  # type: ignore[arg-type]  # annotated int; fractions work
         proxy_headers=False,
         server_header=False,
         access_log=False,
         log_config=None,
-        log_level=logging.CRITICAL,  # its errors repeat what a request held; ours are logged where they arise
+        log_level=logging.CRITICAL,  # uvicorn's errors repeat a request's content; ours are logged where they arise
     )
     server = _Server(config)
 
@@ -95,11 +100,11 @@ async def serve_http(
     stopping = asyncio.create_task(stop())
     await server.serve()
     stopping.cancel()
-    stopped.set()  # a server that ends by itself takes the process along: whoever started it starts it again
+    stopped.set()  # a server that ends by itself ends the process; its supervisor starts it again
 
 
-def check_free(host: str, port: int) -> None:
-    """Raises ConfigError when nobody can listen there."""
+def check_port_free(host: str, port: int) -> None:
+    """Raises ConfigError when this address cannot be listened on."""
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
@@ -108,18 +113,20 @@ def check_free(host: str, port: int) -> None:
         raise ConfigError(f"cannot listen on {host}:{port}: {reason}; choose another port or address") from error
 
 
-def _line(event: Any, **_: Any) -> bytes:
+def _json_line(event: Any, **_: Any) -> bytes:
     return msgspec.json.encode(event, enc_hook=str)
 
 
-def log_as_json(level: str) -> None:
-    """One JSON object a line on standard output, from `level` on. What a line may hold is decided where it is written:
-    never a prompt."""
+def configure_logging(level: str) -> None:
+    """Logs events of `level` and above as one JSON object a line on standard output.
+
+    The caller of the logger decides what a line holds: never a prompt.
+    """
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(_line),
+            structlog.processors.JSONRenderer(_json_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.BytesLoggerFactory(),

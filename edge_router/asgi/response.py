@@ -1,4 +1,4 @@
-"""A whole answer, sent at once."""
+"""A whole HTTP response, sent at once."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,6 +7,8 @@ from edge_router.asgi.types import Send
 
 
 class SimpleResponse(NamedTuple):
+    """Status, body and headers of a response without streaming."""
+
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = {}

@@ -83,9 +83,9 @@ class Exchange:
         access, settings, record = self._controller.access, self._controller.settings, self._record
         caller = access.admit(self._scope["headers"])
         record.key = caller.name
-        with self._controller.room.held() as take:
+        with self._controller.room.reservation() as reserve:
             body = await read_body(
-                self._scope, self._receive, limit=largest(settings), seconds=settings.receive_seconds, take=take
+                self._scope, self._receive, limit=largest(settings), seconds=settings.receive_seconds, reserve=reserve
             )
             request = self._surface.parse(body)
             check_size(body, request, settings)

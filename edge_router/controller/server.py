@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from starlette.routing import BaseRoute
 
-from edge_router.asgi.process import check_free, run, serve_http, stop_signal
+from edge_router.asgi.process import check_port_free, run, serve_http, stop_signal
 from edge_router.controller.app import app
 from edge_router.controller.auth.exposure import check_exposed
 from edge_router.controller.auth.keys import AccessKeys
@@ -17,7 +17,7 @@ def prepare(settings: Settings) -> AccessKeys | None:
     """The access keys. Raises ConfigError where they cannot be read, anybody could ask, or nobody can listen."""
     keys = AccessKeys(settings.keys) if settings.keys else None
     check_exposed(settings.host, keys, settings.insecure)
-    check_free(settings.host, settings.port)
+    check_port_free(settings.host, settings.port)
     return keys
 
 

@@ -1,49 +1,52 @@
-"""Content-Encoding of a body, in both directions."""
+"""Compresses and decompresses bodies by Content-Encoding."""
 
 import zlib
 
-from edge_router.asgi.body import TooLargeError
+from edge_router.asgi.body import BodyTooLargeError
 from edge_router.errors import RequestError
 
 GZIP = zlib.MAX_WBITS | 16
 WINDOWS = {"gzip": GZIP, "deflate": zlib.MAX_WBITS}
 """zlib's window bits by the name of the encoding."""
-FAST = 1
+FASTEST_LEVEL = 1
 
 
 class EncodingError(RequestError):
-    """The client's encoding is none of ours."""
+    """The client's Content-Encoding is not supported."""
 
     status = 415
 
 
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:
-    """Raises TooLargeError when more than `limit` bytes come out, EncodingError for an encoding that is not offered,
-    RequestError for damaged data."""
+    """Returns the plain body.
+
+    Raises BodyTooLargeError when it is larger than `limit` bytes, EncodingError when the encoding is not supported,
+    RequestError when the data is damaged.
+    """
     encoding = encoding.lower()
     if encoding in ("", "identity"):
         return body
     if encoding not in WINDOWS:
-        raise EncodingError(f"Content-Encoding {encoding!r} is not offered; send {', '.join(WINDOWS)} or none")
+        raise EncodingError(f"Content-Encoding {encoding!r} is not supported; send {', '.join(WINDOWS)} or none")
     inflater = zlib.decompressobj(WINDOWS[encoding])
     try:
         plain = inflater.decompress(body, limit + 1)
     except zlib.error:
-        raise RequestError(f"the body is no valid {encoding} data") from None
+        raise RequestError(f"the body is not valid {encoding} data") from None
     if len(plain) > limit:
-        raise TooLargeError(f"the body is larger than {limit} bytes once decompressed; send less")
+        raise BodyTooLargeError(f"the body is larger than {limit} bytes once decompressed; send less")
     if not inflater.eof:
-        raise RequestError(f"the body's {encoding} data is cut off")
+        raise RequestError(f"the body's {encoding} data is truncated")
     return plain
 
 
 def compress(body: bytes, encoding: str) -> bytes:
-    deflater = zlib.compressobj(FAST, wbits=WINDOWS[encoding])
+    deflater = zlib.compressobj(FASTEST_LEVEL, wbits=WINDOWS[encoding])
     return deflater.compress(body) + deflater.flush()
 
 
-def accepted(header: str) -> str | None:
-    """The encoding of ours that an Accept-Encoding header likes best; None where it names none of them."""
+def negotiate_encoding(header: str) -> str | None:
+    """Chooses the supported encoding with the highest weight in an Accept-Encoding header; None when it names none."""
     best, best_weight = None, 0.0
     for item in header.lower().split(","):
         name, _, parameter = (part.strip() for part in item.partition(";"))

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import msgspec
 import structlog
 
-from edge_router.asgi.body import BodyBudget, Take, read_body
+from edge_router.asgi.body import BodyBudget, Reserve, read_body
 from edge_router.asgi.disconnect import CancelOnDisconnect
 from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.errors import NotFoundError, RequestError, RouterError
 from edge_router.server import description
 from edge_router.server.catalog import Catalog
-from edge_router.server.compression import accepted, compress, decompress
+from edge_router.server.compression import compress, decompress, negotiate_encoding
 from edge_router.server.inference import Inference
 from edge_router.server.raw import raw_request
 from edge_router.server.settings import Settings
@@ -56,20 +56,20 @@ class Rest:
         self._inference = inference
         self._tallies = statistics
         self._settings = settings
-        self._room = BodyBudget(settings.held_bytes)
+        self._body_budget = BodyBudget(settings.held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        with self._room.held() as take:
-            answer = await self._answered(scope, receive, take)
-        await answer.send(send)
+        with self._body_budget.reservation() as reserve:
+            response = await self._respond(scope, receive, reserve)
+        await response.send(send)
 
-    async def _answered(self, scope: Scope, receive: Receive, take: Take) -> SimpleResponse:
+    async def _respond(self, scope: Scope, receive: Receive, reserve: Reserve) -> SimpleResponse:
         path = scope["path"]
         try:
-            # Also where nobody wants it: a connection whose last body was left unread cannot be used again.
-            request = Request(scope, receive, await self._body(scope, receive, take))
+            # Read the body of every request: a connection with an unread body cannot be used again.
+            request = Request(scope, receive, await self._body(scope, receive, reserve))
             handlers = self._handlers(path.removeprefix("/").split("/"))
             if handlers is None:
                 raise NotFoundError(f"no such endpoint: {path}")
@@ -167,14 +167,14 @@ class Rest:
         headers = {"content-type": JSON}
         if reply.binary:
             headers = {"content-type": BINARY, HEADER_LENGTH: str(json_length)}
-        if encoding := accepted(request.header("accept-encoding")):
+        if encoding := negotiate_encoding(request.header("accept-encoding")):
             headers["content-encoding"] = encoding
             content = compress(content, encoding)
         return SimpleResponse(200, content, headers)
 
-    async def _body(self, scope: Scope, receive: Receive, take: Take) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive, reserve: Reserve) -> bytes:
         limit, seconds = self._settings.body_bytes, self._settings.receive_seconds
-        return await read_body(scope, receive, limit=limit, seconds=seconds, take=take)
+        return await read_body(scope, receive, limit=limit, seconds=seconds, reserve=reserve)
 
 
 class IndexRequest(msgspec.Struct):

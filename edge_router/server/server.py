@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import structlog
 
-from edge_router.asgi.process import check_free, run, serve_http, stop_signal
+from edge_router.asgi.process import check_port_free, run, serve_http, stop_signal
 from edge_router.repository import Repository
 from edge_router.server import metrics
 from edge_router.server.catalog import Catalog
@@ -31,7 +31,7 @@ def serve(repository: Path, settings: Settings) -> NoReturn:
         # Of memory that is this process's alone; mapped weights are the kernel's to give back.
         resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_mb * 2**20, settings.memory_mb * 2**20))
     for port in filter(None, (settings.http_port, settings.grpc_port, settings.metrics_port)):
-        check_free(settings.host, port)
+        check_port_free(settings.host, port)
     statistics = Statistics()
     explicit = settings.model_control == "explicit"
     catalog = Catalog(lambda: Repository(repository, settings.overrides), statistics, explicit=explicit)

@@ -1,6 +1,6 @@
 """How large a request may be: one with images larger than one of text."""
 
-from edge_router.asgi.body import TooLargeError
+from edge_router.asgi.body import BodyTooLargeError
 from edge_router.controller.api.request import LlmRequest
 from edge_router.controller.settings import RequestLimits
 
@@ -11,6 +11,6 @@ def largest(limits: RequestLimits) -> int:
 
 
 def check_size(body: bytes, request: LlmRequest, limits: RequestLimits) -> None:
-    """Raises TooLargeError."""
+    """Raises BodyTooLargeError."""
     if len(body) > limits.body_bytes and not request.features.images:
-        raise TooLargeError.beyond(limits.body_bytes)
+        raise BodyTooLargeError.beyond(limits.body_bytes)

@@ -1,4 +1,4 @@
-"""A connection over real sockets: what leaves it, and what may come."""
+"""Connection over real sockets: the limits of a request's head, and the packets of a response."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from edge_router.asgi.connection import HEAD_BYTES, Joined
+from edge_router.asgi.connection import MAX_HEAD_BYTES, BufferedTransport
 from edge_router.asgi.process import serve_http
 from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
@@ -42,20 +42,20 @@ async def peer() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWrit
 Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def test_a_connection_serves_one_request_after_another(peer: Peer) -> None:
+async def test_a_connection_serves_several_requests_in_sequence(peer: Peer) -> None:
     reader, writer = peer
     for _ in range(3):
         writer.write(REQUEST + b"\r\n")
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_a_head_without_end_is_refused(peer: Peer) -> None:
+async def test_an_oversized_head_is_refused_with_431(peer: Peer) -> None:
     reader, writer = peer
-    writer.write(REQUEST + b"X: " + b"y" * HEAD_BYTES)
+    writer.write(REQUEST + b"X: " + b"y" * MAX_HEAD_BYTES)
     assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 431 ")
 
 
-async def test_a_head_that_stalls_is_cut_off_also_on_a_connection_in_use(peer: Peer) -> None:
+async def test_an_incomplete_head_times_out_on_a_reused_connection(peer: Peer) -> None:
     reader, writer = peer
     writer.write(REQUEST + b"\r\n")
     await reader.readuntil(b"hello")
@@ -65,20 +65,20 @@ async def test_a_head_that_stalls_is_cut_off_also_on_a_connection_in_use(peer: P
     assert time.monotonic() - started > SECONDS / 2
 
 
-async def test_writes_of_one_turn_leave_together_and_before_the_end() -> None:
-    ours, theirs = socket.socketpair()
-    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, ours)
-    seen: list[bytes] = []
+async def test_writes_of_one_loop_iteration_are_one_packet_and_closing_flushes_them() -> None:
+    server, client = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, server)
+    received: list[bytes] = []
     loop = asyncio.get_running_loop()
-    joined = Joined(transport, loop)
-    theirs.setblocking(False)
-    joined.write(b"head ")
-    joined.write(b"body")
+    buffered = BufferedTransport(transport, loop)
+    client.setblocking(False)
+    buffered.write(b"head ")
+    buffered.write(b"body")
     await asyncio.sleep(0.01)
-    seen.append(theirs.recv(100))
-    joined.write(b"last")
-    joined.close()
+    received.append(client.recv(100))
+    buffered.write(b"last")
+    buffered.close()
     await asyncio.sleep(0.01)
-    seen += [theirs.recv(100), theirs.recv(100)]
-    theirs.close()
-    assert seen == [b"head body", b"last", b""]
+    received += [client.recv(100), client.recv(100)]
+    client.close()
+    assert received == [b"head body", b"last", b""]

@@ -1,10 +1,12 @@
+"""CancelOnDisconnect: when it cancels the work on a request."""
+
 import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from edge_router.asgi.disconnect import GRACE_SECONDS, CancelOnDisconnect, ClientDisconnectedError
+from edge_router.asgi.disconnect import WATCH_AFTER_SECONDS, CancelOnDisconnect, ClientDisconnectedError
 
 
 def client(messages: Iterator[dict[str, Any]]) -> Any:
@@ -17,7 +19,7 @@ def client(messages: Iterator[dict[str, Any]]) -> Any:
     return receive
 
 
-async def test_work_is_cancelled_when_the_client_leaves() -> None:
+async def test_work_is_cancelled_when_the_client_disconnects() -> None:
     cancelled = asyncio.Event()
 
     async def work() -> None:
@@ -33,12 +35,12 @@ async def test_work_is_cancelled_when_the_client_leaves() -> None:
     await asyncio.sleep(0)  # the task itself goes on
 
 
-async def test_work_of_a_client_that_stays_is_finished() -> None:
+async def test_work_is_finished_when_the_client_stays_connected() -> None:
     async with CancelOnDisconnect(client(iter([]))):
-        await asyncio.sleep(GRACE_SECONDS * 2)
+        await asyncio.sleep(WATCH_AFTER_SECONDS * 2)
 
 
-async def test_somebody_elses_cancellation_stays_one() -> None:
+async def test_a_cancellation_from_outside_stays_a_cancelled_error() -> None:
     async def work() -> None:
         async with CancelOnDisconnect(client(iter([]))):
             await asyncio.sleep(30)

@@ -3,18 +3,18 @@ import zlib
 
 import pytest
 
-from edge_router.asgi.body import TooLargeError
+from edge_router.asgi.body import BodyTooLargeError
 from edge_router.errors import RequestError
-from edge_router.server.compression import accepted, compress, decompress
+from edge_router.server.compression import compress, decompress, negotiate_encoding
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_what_is_compressed_can_be_read(encoding: str) -> None:
+def test_compressed_data_decompresses_to_the_original(encoding: str) -> None:
     assert decompress(compress(b"hello", encoding), encoding, 10) == b"hello"
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
-    with pytest.raises(TooLargeError):
+def test_a_decompression_bomb_is_refused_at_the_limit() -> None:
+    with pytest.raises(BodyTooLargeError):
         decompress(gzip.compress(b" " * 10_000_000), "gzip", 1000)
 
 
@@ -31,5 +31,5 @@ def test_damaged_data_is_refused(body: bytes) -> None:
         ("gzip;q=0.1, deflate;q=0.9", "deflate"), ("GZIP", "gzip"), ("gzip;q=x", None), (";;,,", None),
     ],
 )  # fmt: skip
-def test_what_a_client_accepts(header: str, encoding: str | None) -> None:
-    assert accepted(header) == encoding
+def test_accept_encoding_chooses_the_heaviest_offered_encoding(header: str, encoding: str | None) -> None:
+    assert negotiate_encoding(header) == encoding

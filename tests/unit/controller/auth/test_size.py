@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge_router.asgi.body import TooLargeError
+from edge_router.asgi.body import BodyTooLargeError
 from edge_router.controller.api.request import RequestFeatures
 from edge_router.controller.auth.size import check_size, largest
 from edge_router.controller.settings import RequestLimits
@@ -20,7 +20,7 @@ def asked(images: bool) -> Any:
 def test_text_is_refused_where_images_are_not() -> None:
     check_size(b"x" * 10, asked(images=False), LIMITS)
     check_size(b"x" * 11, asked(images=True), LIMITS)
-    with pytest.raises(TooLargeError, match=r"10 bytes.*EDGE_ROUTER_BODY_BYTES"):
+    with pytest.raises(BodyTooLargeError, match=r"10 bytes.*EDGE_ROUTER_BODY_BYTES"):
         check_size(b"x" * 11, asked(images=False), LIMITS)
 
 
