@@ -4,16 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
 
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.pipeline.signature import Signature, TensorType
 from edge_router.repository.schema import ModelConfig, ModelEnsembling
 from edge_router.stages import Answer, Stage
 from edge_router.tensors import Array, Tensors
-
-Waves: TypeAlias = Sequence[Sequence[int]]
-"""Indices of steps: those of a wave need nothing of one another."""
 
 _THREADS = ThreadPoolExecutor(thread_name_prefix="step")
 """Started when an ensemble first has two steps to run at once."""

@@ -1,7 +1,7 @@
 """How a stream begins: until something is said, another upstream can still say it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
@@ -27,10 +27,6 @@ SAID = ("content", "text", "response", "thinking", "tool_calls", "function_call"
 
 class NotAnAnswerError(ValueError):
     """A stream begins with what is no part of an answer. The text says with what."""
-
-
-class Splitter(Protocol):
-    def feed(self, piece: bytes) -> Any: ...
 
 
 class FirstTokenDetector:
