@@ -9,10 +9,7 @@ import typer
 
 from edge_router.cli.dry_run import RepositoryClassifier
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.controller.config.problems import dotted
-from edge_router.controller.config.router_config import RouterConfig
-from edge_router.controller.config.schema import schema
-from edge_router.controller.config.upstreams import UpstreamConfig
+from edge_router.controller.config import RouterConfig, UpstreamConfig, dotted, schema
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError
 from edge_router.settings import read

@@ -16,7 +16,7 @@ from edge_router.controller.api.json_request import BYTES_PER_TOKEN
 from edge_router.controller.api.messages import Message
 from edge_router.controller.api.prompt_text import is_background_task, prompt
 from edge_router.controller.api.request import RequestFeatures, RoutingHint
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.routing.evaluation import RoutingStep
 from edge_router.controller.routing.plan import Plan
 from edge_router.controller.routing.router import Router

@@ -17,7 +17,7 @@ from edge_router.cli.up import RoutesOption, routes_in_use
 from edge_router.contract import ROUTER_CONTROLLER_PORT
 from edge_router.controller.api.request import RoutingHint
 from edge_router.controller.classifier.decision import Decision
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.routing.router import Router
 
 BAR_WIDTH = 40

@@ -9,8 +9,7 @@ from edge_router.cli.options import OverridesOption, RepositoryOption, open_pipe
 from edge_router.contract import COMPLEXITY_ROUTER, ROUTER_CONTROLLER_PORT, TASK_ROUTER
 from edge_router.controller import demo
 from edge_router.controller.classifier.local import LocalClassifier
-from edge_router.controller.config import ollama_discovery
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig, ollama_discovery
 from edge_router.controller.controller import Controller
 from edge_router.controller.server import prepare, serve
 from edge_router.controller.settings import Settings

@@ -2,7 +2,7 @@
 
 import sys
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.controller import Controller
 from edge_router.controller.server import prepare, serve
 from edge_router.controller.settings import Settings

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from edge_router.controller.api.operation import Operation
-from edge_router.controller.config.upstreams import UpstreamConfig
+from edge_router.controller.config import UpstreamConfig
 
 PATH = "/demo/v1"
 SMALL, LARGE = "demo-small", "demo-large"

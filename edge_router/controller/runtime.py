@@ -12,8 +12,7 @@ from edge_router.controller.api.operations import surfaces
 from edge_router.controller.api.request import Surface
 from edge_router.controller.classifier.chain import ClassifierChain
 from edge_router.controller.classifier.remote import InProcessClassifier
-from edge_router.controller.config.classifier import ClassifierConfig
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import ClassifierConfig, RouterConfig
 from edge_router.controller.routing.router import Router
 from edge_router.controller.settings import COMPOSE_CLASSIFIER, Settings
 from edge_router.controller.upstream.pool import UpstreamPool

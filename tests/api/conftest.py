@@ -19,7 +19,7 @@ from edge_router.controller.app import app
 from edge_router.controller.auth.keys import AccessKeys
 from edge_router.controller.classifier.decision import Decision, Decisions
 from edge_router.controller.classifier.remote import Labels
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.controller import Controller
 from edge_router.controller.settings import Settings
 

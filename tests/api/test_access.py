@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from edge_router.controller.auth.key_file import Key, KeyFile, digest
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from tests.api.conftest import Control, GivenClassifier, Upstream
 
 CHAT = "/v1/chat/completions"

@@ -10,7 +10,7 @@ from aiohttp import web
 from anthropic import APIStatusError, AsyncAnthropic, BadRequestError, NotFoundError
 from anthropic.types import MessageParam
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from tests.api.conftest import Upstream
 
 MESSAGES: list[MessageParam] = [{"role": "user", "content": "sort a list"}]

@@ -7,7 +7,7 @@ import aiohttp
 import orjson
 import pytest
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.routing.router import Router
 from tests.api.conftest import Control, GivenClassifier, Upstream
 

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.errors import UnavailableError
 from tests.api.conftest import Control, GivenClassifier
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from ollama import AsyncClient, ResponseError
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from tests.api.conftest import Upstream
 
 MESSAGES = [{"role": "user", "content": "sort a list"}]

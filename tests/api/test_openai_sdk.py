@@ -20,7 +20,7 @@ from openai import (
 )
 from openai.types.chat import ChatCompletionToolUnionParam, ChatCompletionUserMessageParam
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from tests.api.conftest import Upstream
 
 MESSAGES: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "sort a list"}]

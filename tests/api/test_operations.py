@@ -7,7 +7,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from tests.api.conftest import GivenClassifier, Upstream
 
 MESSAGES = [{"role": "user", "content": "sort a list"}]

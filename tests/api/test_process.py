@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from tests.api.conftest import PATIENT_MS, RouterServer, Upstream, answering, in_two, unused_port
 
 CHAT = "/v1/chat/completions"

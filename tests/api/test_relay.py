@@ -8,7 +8,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from tests.api.conftest import Control, GivenClassifier, Handler, Upstream, unused_port
 
 CHAT = "/v1/chat/completions"

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from tests.api.conftest import Control, GivenClassifier, RouterServer, Upstream, unused_port
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}

@@ -5,7 +5,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.errors import RouterError, UnavailableError
 from tests.api.conftest import Control, GivenClassifier, Upstream
 

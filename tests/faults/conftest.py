@@ -17,7 +17,7 @@ from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.request import RequestFeatures, ResponseTranslation, RoutingHint, UpstreamRequest
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
 from edge_router.controller.settings import RequestLimits

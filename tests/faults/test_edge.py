@@ -9,7 +9,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.upstream import pool as room
 from tests.api.conftest import Control, GivenClassifier, control
 from tests.faults.conftest import DEADLINE, QUICK

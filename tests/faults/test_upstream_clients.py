@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from structlog.testing import capture_logs
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.upstream import health
 from edge_router.controller.upstream.breaker import BreakerState
 from tests.faults.conftest import DEADLINE, Start

@@ -11,7 +11,7 @@ from edge_router.controller.classifier import replica_pool
 from edge_router.controller.classifier.chain import ClassifierChain
 from edge_router.controller.classifier.classification import Classification
 from edge_router.controller.classifier.local import LocalClassifier
-from edge_router.controller.config.classifier import ClassifierConfig
+from edge_router.controller.config import ClassifierConfig
 from tests.faults_classifier.router_server import RouterServer
 
 BUDGET_MS = 300

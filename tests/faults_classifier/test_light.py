@@ -10,7 +10,7 @@ import pytest
 
 from edge_router.controller.classifier.chain import ClassifierChain
 from edge_router.controller.classifier.classification import Classification
-from edge_router.controller.config.classifier import ClassifierConfig
+from edge_router.controller.config import ClassifierConfig
 from tests.faults_classifier.conftest import BUDGET_MS, judged, until, well
 from tests.support.light_server import Light, light_server
 

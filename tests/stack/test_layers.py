@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from tests.stack.conftest import COMPOSE, docker_missing, unavailable
 
 NEEDS = {

@@ -15,7 +15,7 @@ from edge_router.controller.api.messages import Message
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.prompt_text import is_background_task, prompt
 from edge_router.controller.api.request import RequestFeatures, RoutingHint, UpstreamRequest
-from edge_router.controller.config.text import TextConfig
+from edge_router.controller.config import TextConfig
 from edge_router.errors import RequestError
 
 BYTES_PER_TOKEN = 4

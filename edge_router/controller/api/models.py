@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from edge_router.contract import AUTO_MODEL
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.caller import Caller
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.routing.errors import NoModelError
 
 OURS = "edge-router"

@@ -14,7 +14,7 @@ from edge_router.controller.api.ollama import (
 )
 from edge_router.controller.api.openai import ChatRequest, CompletionRequest, EmbeddingRequest, ResponseRequest
 from edge_router.controller.api.request import LlmRequest, Surface
-from edge_router.controller.config.text import TextConfig
+from edge_router.controller.config import TextConfig
 
 _OPENAI: Mapping[str, tuple[type[Request], ErrorFormat]] = {
     "/chat/completions": (ChatRequest, OPENAI),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from edge_router.controller.api.messages import Message
-from edge_router.controller.config.text import TextConfig
+from edge_router.controller.config import TextConfig
 
 SURROUNDINGS = (
     "additional_data", "attached_files", "attachments", "command-message", "command-name", "context", "editorContext",

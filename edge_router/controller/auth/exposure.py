@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from edge_router.controller.auth.hosts import Hosts
 from edge_router.controller.auth.keys import AccessKeys
-from edge_router.controller.loopback import is_loopback
+from edge_router.controller.config import is_loopback
 from edge_router.errors import ConfigError
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from edge_router.controller.config.section import ConfigSection
+from edge_router.controller.config import ConfigSection
 from edge_router.errors import ConfigError
 
 PREFIX = "er-"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cachetools import LRUCache
 
 from edge_router.controller.classifier.decision import Decisions
-from edge_router.controller.config.classifier import CacheConfig
+from edge_router.controller.config import CacheConfig
 
 LAST_RESORT_SECONDS = 3600.0
 """A decision so old is still better than none."""

@@ -14,7 +14,7 @@ from edge_router.controller.classifier.decision import Decisions
 from edge_router.controller.classifier.remote import Classifier, InProcessClassifier, Labels
 from edge_router.controller.classifier.replica import PROBE_TEXT, Replica
 from edge_router.controller.classifier.replica_pool import ReplicaPool, Resolve, addresses
-from edge_router.controller.config.classifier import ClassifierConfig
+from edge_router.controller.config import ClassifierConfig
 from edge_router.errors import RequestError, RouterError, UnavailableError
 
 RETRY_SECONDS = 1.0

@@ -1,1 +1,43 @@
-"""`routes.yaml`: what it may say, and how it is read."""
+"""`routes.yaml`: the models of its sections, and how the file is read, checked and watched."""
+
+from edge_router.controller.config.classifier import CacheConfig, ClassifierConfig, TextConfig
+from edge_router.controller.config.document import ConfigDocument
+from edge_router.controller.config.policies import (
+    AbstainConfig,
+    AffinityConfig,
+    PolicyConfig,
+    ScoreThreshold,
+    ShadowConfig,
+)
+from edge_router.controller.config.problems import ConfigProblems, Place, dotted, suggestion
+from edge_router.controller.config.router_config import RouterConfig, schema
+from edge_router.controller.config.rules import Conditions, Hours, RuleConfig
+from edge_router.controller.config.section import ConfigSection, Range, Share
+from edge_router.controller.config.upstreams import ApiKeyConfig, UpstreamConfig, is_loopback
+
+__all__ = [
+    "AbstainConfig",
+    "AffinityConfig",
+    "ApiKeyConfig",
+    "CacheConfig",
+    "ClassifierConfig",
+    "Conditions",
+    "ConfigDocument",
+    "ConfigProblems",
+    "ConfigSection",
+    "Hours",
+    "Place",
+    "PolicyConfig",
+    "Range",
+    "RouterConfig",
+    "RuleConfig",
+    "ScoreThreshold",
+    "ShadowConfig",
+    "Share",
+    "TextConfig",
+    "UpstreamConfig",
+    "dotted",
+    "is_loopback",
+    "schema",
+    "suggestion",
+]

@@ -20,3 +20,9 @@ class ClassifierConfig(ConfigSection):
     protocol: Literal["http", "grpc"] = "http"
     budget_ms: int = Field(150, gt=0, description="after this the next level of the ladder answers")
     cache: CacheConfig = CacheConfig()
+
+
+class TextConfig(ConfigSection):
+    earlier_turns: int = Field(0, ge=0, le=16, description="user turns before the last that are classified with it")
+    head_chars: int = Field(2000, gt=0, description="kept of a long prompt's beginning")
+    tail_chars: int = Field(2000, gt=0, description="kept of its end, where the question often stands")

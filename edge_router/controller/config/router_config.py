@@ -10,6 +10,7 @@ policies:
   complexity_router: {score: [{at_least: 0.6, upstream: large}]}
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,27 +20,19 @@ from pydantic import Field, ValidationError, model_validator
 
 from edge_router.contract import AUTO_MODEL, COMPLEXITY_ROUTER, POLICIES, TASK_ROUTER
 from edge_router.controller.config import legacy_config
-from edge_router.controller.config.affinity import AffinityConfig
-from edge_router.controller.config.classifier import ClassifierConfig
+from edge_router.controller.config.classifier import ClassifierConfig, TextConfig
 from edge_router.controller.config.document import ConfigDocument
-from edge_router.controller.config.policies import AbstainConfig, PolicyConfig
+from edge_router.controller.config.policies import AbstainConfig, AffinityConfig, PolicyConfig, ShadowConfig
 from edge_router.controller.config.problems import ConfigProblems, Place, cycles, dotted, suggestion
 from edge_router.controller.config.rules import RuleConfig
 from edge_router.controller.config.section import ConfigSection
-from edge_router.controller.config.text import TextConfig
 from edge_router.controller.config.upstreams import UpstreamConfig
 from edge_router.errors import ConfigError
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
 Fallback: TypeAlias = Annotated[Sequence[str], Field(min_length=1)]
 Split: TypeAlias = Annotated[Mapping[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
-
-
-class ShadowConfig(ConfigSection):
-    """An upstream that is asked too, and whose answer is dropped."""
-
-    to: str
-    share: float = Field(1, gt=0, le=1)
-    """of the conversations"""
 
 
 class RouterConfig(ConfigSection):
@@ -188,3 +181,8 @@ class RouterConfig(ConfigSection):
                 except ConfigError as error:
                     raise ConfigError(f"upstreams.{name}.{error}") from error
         return keys
+
+
+def schema() -> str:
+    """The JSON schema of `routes.yaml`, by which an editor completes and checks the file."""
+    return json.dumps({"$schema": DIALECT, **RouterConfig.model_json_schema(), "title": "routes.yaml"}, indent=2)

@@ -1,5 +1,6 @@
 """The `upstreams` of `routes.yaml`."""
 
+import ipaddress
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,7 +11,6 @@ from pydantic import AfterValidator, Field, HttpUrl, PrivateAttr, model_validato
 
 from edge_router.controller.api.operation import ANTHROPIC, KINDS, Operation
 from edge_router.controller.config.section import ConfigSection
-from edge_router.controller.loopback import is_loopback
 from edge_router.errors import ConfigError
 
 
@@ -98,3 +98,11 @@ class UpstreamConfig(ConfigSection):
         if self.kind == "anthropic" and operation in ANTHROPIC:
             return {"x-api-key": key}
         return {"authorization": f"Bearer {key}"}
+
+
+def is_loopback(host: str) -> bool:
+    """`host`: a name or an address; of IPv6 without brackets."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

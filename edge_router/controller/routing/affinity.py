@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from cachetools import TTLCache
 
-from edge_router.controller.config.affinity import AffinityConfig
+from edge_router.controller.config import AffinityConfig
 from edge_router.controller.routing.evaluation import Evaluation
 
 REMEMBERED = 10_000

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from edge_router.controller.api.operation import KINDS
-from edge_router.controller.config.upstreams import UpstreamConfig
+from edge_router.controller.config import UpstreamConfig
 from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, NotSpokenError
 from edge_router.controller.routing.evaluation import Evaluation
 

@@ -10,10 +10,7 @@ from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.request import LlmRequest, RoutingHint
 from edge_router.controller.classifier.classification import PromptClassifier
 from edge_router.controller.classifier.decision import Decision
-from edge_router.controller.config.policies import AbstainConfig, ScoreRule
-from edge_router.controller.config.problems import Place, dotted
-from edge_router.controller.config.router_config import RouterConfig
-from edge_router.controller.config.rules import RuleConfig
+from edge_router.controller.config import AbstainConfig, Place, RouterConfig, RuleConfig, ScoreThreshold, dotted
 from edge_router.controller.routing.affinity import Affinity
 from edge_router.controller.routing.candidates import Candidates
 from edge_router.controller.routing.context import RequestContext
@@ -55,7 +52,7 @@ class CompiledPolicy:
     marks: Sequence[CompiledRule]
     rules: Sequence[CompiledRule]
     abstain: AbstainConfig
-    score: Sequence[ScoreRule]
+    score: Sequence[ScoreThreshold]
     routes: Mapping[str, str]
     default: str
 

@@ -8,9 +8,7 @@ from typing import TypeAlias
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.controller.classifier.decision import Decision, Decisions
-from edge_router.controller.config.hours import Hours
-from edge_router.controller.config.range import Range
-from edge_router.controller.config.rules import Conditions
+from edge_router.controller.config import Conditions, Hours, Range
 from edge_router.controller.routing.evaluation import Evaluation
 
 UNDECIDED = "nobody could classify it"

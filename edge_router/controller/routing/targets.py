@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.routing.evaluation import Evaluation
 
 

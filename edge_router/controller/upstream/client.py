@@ -10,7 +10,7 @@ from yarl import URL
 
 from edge_router import __version__
 from edge_router.controller.api.operation import ANTHROPIC, Operation
-from edge_router.controller.config.upstreams import UpstreamConfig
+from edge_router.controller.config import UpstreamConfig
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.settings import RequestLimits
 from edge_router.controller.upstream.breaker import BreakerState, CircuitBreaker

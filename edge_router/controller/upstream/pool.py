@@ -13,7 +13,7 @@ import structlog
 from edge_router.asgi.disconnect import CancelOnDisconnect
 from edge_router.asgi.types import Receive, Send
 from edge_router.controller.api.request import LlmRequest, Surface, UpstreamRequest
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
 from edge_router.controller.settings import RequestLimits

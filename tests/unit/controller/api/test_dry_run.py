@@ -9,7 +9,7 @@ from edge_router.controller.api.dry_run import BATCH, route
 from edge_router.controller.api.operations import surfaces
 from edge_router.controller.api.request import LlmRequest, RoutingHint
 from edge_router.controller.classifier.decision import Decision
-from edge_router.controller.config.text import TextConfig
+from edge_router.controller.config import TextConfig
 from edge_router.controller.routing.plan import Plan
 from edge_router.errors import RequestError
 

@@ -7,7 +7,7 @@ import pytest
 
 from edge_router.controller.api.error_format import error_format_of
 from edge_router.controller.api.operations import PATHS, surfaces
-from edge_router.controller.config.text import TextConfig
+from edge_router.controller.config import TextConfig
 
 
 @pytest.mark.parametrize("path", PATHS)

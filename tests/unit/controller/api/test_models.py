@@ -4,7 +4,7 @@ import pytest
 
 from edge_router.controller.api.models import ModelCatalog
 from edge_router.controller.caller import Caller
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.routing.errors import NoModelError
 
 ROUTES = RouterConfig.model_validate(

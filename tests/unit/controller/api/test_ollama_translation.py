@@ -9,7 +9,7 @@ import pytest
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.operations import surfaces
 from edge_router.controller.api.request import UpstreamRequest
-from edge_router.controller.config.text import TextConfig
+from edge_router.controller.config import TextConfig
 
 SPEAKS = frozenset({Operation.CHAT, Operation.COMPLETIONS, Operation.EMBEDDINGS})
 CHAT, GENERATE, EMBED, EMBEDDINGS = "/api/chat", "/api/generate", "/api/embed", "/api/embeddings"

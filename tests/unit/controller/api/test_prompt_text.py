@@ -12,7 +12,7 @@ from edge_router.controller.api.messages import Message
 from edge_router.controller.api.operations import surfaces
 from edge_router.controller.api.prompt_text import own_words, prompt
 from edge_router.controller.api.request import LlmRequest
-from edge_router.controller.config.text import TextConfig
+from edge_router.controller.config import TextConfig
 from edge_router.errors import RequestError
 
 CHAT, RESPONSES, MESSAGES, OLLAMA = "/v1/chat/completions", "/v1/responses", "/v1/messages", "/api/chat"

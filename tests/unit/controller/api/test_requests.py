@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.operations import surfaces
 from edge_router.controller.api.request import LlmRequest, RoutingHint
-from edge_router.controller.config.text import TextConfig
+from edge_router.controller.config import TextConfig
 from edge_router.errors import RequestError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

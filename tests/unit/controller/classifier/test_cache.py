@@ -2,7 +2,7 @@
 
 from edge_router.controller.classifier.cache import DecisionCache
 from edge_router.controller.classifier.decision import Decision
-from edge_router.controller.config.classifier import CacheConfig
+from edge_router.controller.config import CacheConfig
 
 DECISIONS = {"task_router": Decision("Code", {"Code": 1.0}, None)}
 

@@ -11,7 +11,7 @@ from edge_router.contract import TASK_ROUTER
 from edge_router.controller.classifier.chain import ClassifierChain
 from edge_router.controller.classifier.classification import Classification
 from edge_router.controller.classifier.remote import Labels
-from edge_router.controller.config.classifier import ClassifierConfig
+from edge_router.controller.config import ClassifierConfig
 from edge_router.errors import ConfigError, RequestError
 from tests.unit.controller.classifier.network import LABELS, Network
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.errors import ConfigError
 
 OLD = """\

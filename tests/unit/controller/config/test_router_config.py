@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge_router.controller.config.router_config import RouterConfig
+from edge_router.controller.config import RouterConfig
 from edge_router.errors import ConfigError
 
 RIGHT: dict[str, Any] = {

@@ -10,7 +10,7 @@ from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.operations import surfaces
 from edge_router.controller.api.request import RequestFeatures, RoutingHint
 from edge_router.controller.caller import Caller
-from edge_router.controller.config.text import TextConfig
+from edge_router.controller.config import TextConfig
 from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, NotSpokenError
 from edge_router.controller.routing.router import Router
 from edge_router.errors import ForbiddenError, NotFoundError, RequestError

@@ -11,7 +11,7 @@ import pytest
 from edge_router.cli.dry_run import DryRunRequest
 from edge_router.controller.api.request import RequestFeatures
 from edge_router.controller.caller import Caller
-from edge_router.controller.config.affinity import AffinityConfig
+from edge_router.controller.config import AffinityConfig
 from edge_router.controller.routing.affinity import Affinity
 from edge_router.controller.routing.router import Router
 from tests.unit.controller.routing.scenario import UPSTREAMS, Classifier, context, llm_request, planned, routes

@@ -3,7 +3,7 @@
 import pytest
 
 from edge_router.controller.api.operation import Operation
-from edge_router.controller.config.upstreams import UpstreamConfig
+from edge_router.controller.config import UpstreamConfig
 from edge_router.controller.settings import RequestLimits
 from edge_router.controller.upstream.client import UpstreamClient
 
