@@ -1,4 +1,4 @@
-"""`routes.yaml`: which upstream answers which request. docs/routes.md explains every key.
+"""`routes.yaml`: which upstream answers which request. docs/configure.md explains every key.
 
 upstreams:
   local: {url: http://127.0.0.1:11434/v1, model: "qwen3:0.6b"}
