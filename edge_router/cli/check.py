@@ -10,6 +10,7 @@ import typer
 from edge_router.cli.dry_run import RepositoryClassifier
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
 from edge_router.controller.config import RouterConfig, UpstreamConfig, dotted, schema
+from edge_router.controller.default_config import config_in_use
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError
 from edge_router.settings import read
@@ -23,7 +24,7 @@ def check(
     ] = None,
     json: JsonOption = False,
     as_schema: Annotated[
-        bool, typer.Option("--schema", help="FileIdentity the JSON schema of such files, for an editor.")
+        bool, typer.Option("--schema", help="Print the JSON schema of such files, for an editor.")
     ] = False,
     repository: RepositoryOption = None,
     overrides: OverridesOption = None,
@@ -34,7 +35,8 @@ def check(
         typer.echo(schema())
         return
     try:
-        routes = RouterConfig.read(file or read(Settings).routes)
+        settings = read(Settings)
+        routes = config_in_use(file or settings.routes, settings)
         if repository is not None:
             routes.check_labels(RepositoryClassifier(open_pipeline(repository, overrides)).labels)
     except ConfigError as error:

@@ -10,17 +10,20 @@ import typer
 
 from edge_router.cli.dry_run import DryRunRequest, RepositoryClassifier, context
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.cli.up import RoutesOption, routes_in_use
-from edge_router.contract import AUTO_MODEL, ROUTER_CONTROLLER_PORT
+from edge_router.cli.up import RoutesOption
+from edge_router.contract import AUTO_MODEL
 from edge_router.controller.api.json_request import BYTES_PER_TOKEN
 from edge_router.controller.api.messages import Message
 from edge_router.controller.api.prompt_text import is_background_task, prompt
 from edge_router.controller.api.request import RequestFeatures, RoutingHint
 from edge_router.controller.config import RouterConfig
+from edge_router.controller.default_config import config_in_use
 from edge_router.controller.routing.evaluation import RoutingStep
 from edge_router.controller.routing.plan import Plan
 from edge_router.controller.routing.router import Router
+from edge_router.controller.settings import Settings
 from edge_router.errors import RequestError
+from edge_router.settings import read
 
 
 def explain(
@@ -44,7 +47,7 @@ def explain(
 ) -> None:
     """Walk the rules of routes.yaml with a prompt. Nothing is sent anywhere."""
     said = sys.stdin.read() if text == "-" else text
-    taken = routes_in_use(routes, ROUTER_CONTROLLER_PORT)
+    taken = config_in_use(routes, read(Settings))
     turn = Message("user", said)
     features = RequestFeatures(
         tokens=len(said.encode("utf-8", "replace")) // BYTES_PER_TOKEN if tokens is None else tokens,

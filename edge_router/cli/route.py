@@ -13,12 +13,14 @@ from rich.table import Table
 
 from edge_router.cli.dry_run import DryRunRequest, RepositoryClassifier, context
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.cli.up import RoutesOption, routes_in_use
-from edge_router.contract import ROUTER_CONTROLLER_PORT
+from edge_router.cli.up import RoutesOption
 from edge_router.controller.api.request import RoutingHint
 from edge_router.controller.classifier.decision import Decision
 from edge_router.controller.config import RouterConfig
+from edge_router.controller.default_config import config_in_use
 from edge_router.controller.routing.router import Router
+from edge_router.controller.settings import Settings
+from edge_router.settings import read
 
 BAR_WIDTH = 40
 SHOWN = 0.005
@@ -35,7 +37,7 @@ def route(
     """Show how a prompt is classified and which upstream would answer it."""
     prompt = sys.stdin.read() if text == "-" else text
     here = RepositoryClassifier(open_pipeline(repository, overrides))
-    taken = routes_in_use(routes, ROUTER_CONTROLLER_PORT)
+    taken = config_in_use(routes, read(Settings))
     taken.check_labels(here.labels)
     found = here.decisions(prompt)
     upstreams = asyncio.run(_upstreams(prompt, taken, here))

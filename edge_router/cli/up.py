@@ -6,11 +6,12 @@ from typing import Annotated, TypeAlias
 import typer
 
 from edge_router.cli.options import OverridesOption, RepositoryOption, open_pipeline
-from edge_router.contract import COMPLEXITY_ROUTER, ROUTER_CONTROLLER_PORT, TASK_ROUTER
+from edge_router.contract import ROUTER_CONTROLLER_PORT
 from edge_router.controller import demo
 from edge_router.controller.classifier.local import LocalClassifier
-from edge_router.controller.config import RouterConfig, ollama_discovery
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.controller import Controller
+from edge_router.controller.default_config import config_in_use
 from edge_router.controller.server import prepare, serve
 from edge_router.controller.settings import Settings
 from edge_router.settings import read
@@ -21,10 +22,6 @@ RoutesOption: TypeAlias = Annotated[
         "--routes", help="routes.yaml; without it a running Ollama is used, else a demo upstream.", show_default=False
     ),
 ]
-
-LARGE_TASKS = ("Brainstorming", "Code Generation", "Summarization", "Text Generation")
-DEMANDING = 0.5
-"""Complexity score from which the large model answers."""
 
 
 def up(
@@ -46,34 +43,16 @@ def up(
     given = {"host": host, "port": port, "keys": keys, "insecure": insecure}
     settings = read(Settings, **{name: value for name, value in given.items() if value is not None})
     who = prepare(settings)
-    taken = routes_in_use(routes, settings.port)
+    taken = config_in_use(routes, settings)
     pipeline = open_pipeline(repository, overrides)
     controller = Controller(taken, settings, file=routes, local=LocalClassifier(pipeline), keys=who)
     for line in _greeting(taken, settings.host, settings.port):
         typer.echo(line)
-    serve(controller, more=demo.routes)
-
-
-def routes_in_use(file: Path | None, port: int) -> RouterConfig:
-    """The file's, else those over what runs here: Ollama's smallest and largest model, or the demo."""
-    if file is not None:
-        return RouterConfig.read(file)
-    upstreams = ollama_discovery.upstreams(ollama_discovery.address()) or demo.upstreams(port)
-    return RouterConfig.model_validate(
-        {
-            "upstreams": upstreams,
-            "default": "small",
-            "auto": TASK_ROUTER,
-            "policies": {
-                TASK_ROUTER: {"routes": dict.fromkeys(LARGE_TASKS, "large")},
-                COMPLEXITY_ROUTER: {"score": [{"at_least": DEMANDING, "upstream": "large"}]},
-            },
-        }
-    )
+    serve(controller, more=demo.routes(taken))
 
 
 def _greeting(routes: RouterConfig, host: str, port: int) -> list[str]:
     listed = [f"  {name:<8} {target.model} at {target.url}" for name, target in routes.upstreams.items()]
-    if any(target.model == demo.SMALL for target in routes.upstreams.values()):
+    if demo.routes(routes):
         listed.append("  No Ollama found: the built-in demo answers, which is not a language model.")
     return [f"edge-router listens on http://{host}:{port}/v1 (Ctrl-C stops it)", "Upstreams:", *listed]

@@ -1,18 +1,21 @@
 """A built-in upstream for trying the router where no LLM runs. Every answer says that it is not a language model."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from edge_router.asgi.body import read_body
 from edge_router.controller.api.operation import Operation
-from edge_router.controller.config import UpstreamConfig
+from edge_router.controller.config import RouterConfig, UpstreamConfig
 
 PATH = "/demo/v1"
 SMALL, LARGE = "demo-small", "demo-large"
+BODY_BYTES, BODY_SECONDS = 64 * 2**20, 15.0
+"""Limits of one request; its prompt is not looked at."""
 ANSWER = (
     "This is edge-router's built-in demo upstream, not a language model. Your prompt was classified on this machine "
     "and routed to {model}. Start Ollama, or name your own upstreams in a routes file, to get real answers."
@@ -28,8 +31,14 @@ def upstreams(port: int) -> dict[str, UpstreamConfig]:
     }
 
 
+def routes(config: RouterConfig) -> Sequence[Route]:
+    """Return the HTTP routes of the demo if the configuration uses it, else none: they need no access key."""
+    used = any(target.model in (SMALL, LARGE) and PATH in str(target.url) for target in config.upstreams.values())
+    return [Route(f"{PATH}/chat/completions", chat_completions, methods=["POST"])] if used else []
+
+
 async def chat_completions(request: Request) -> Response:
-    body = orjson.loads(await request.body())
+    body = orjson.loads(await read_body(request.scope, request.receive, limit=BODY_BYTES, seconds=BODY_SECONDS))
     model = body.get("model")
     words = ANSWER.format(model=model).split(" ")
     if body.get("stream"):
@@ -40,9 +49,6 @@ async def chat_completions(request: Request) -> Response:
     return Response(
         orjson.dumps(_frame("chat.completion", model, choice) | {"usage": usage}), media_type="application/json"
     )
-
-
-routes = [Route(f"{PATH}/chat/completions", chat_completions, methods=["POST"])]
 
 
 def _events(model: str, words: list[str]) -> Iterator[bytes]:

@@ -49,6 +49,7 @@ class Settings(RequestLimits):
     """Where the controller listens, whom it lets in, and where it finds what it needs."""
 
     routes: Path = Path("/etc/edge-router/routes.yaml")
+    machine_host: str | None = Field(None, description="in a container: the name of the machine that it runs on")
     classifier_url: Urls | None = Field(None, description="comma-separated, instead of classifier.urls of routes.yaml")
     host: str = "127.0.0.1"
     port: int = Field(ROUTER_CONTROLLER_PORT, ge=1, le=65535)
@@ -58,3 +59,8 @@ class Settings(RequestLimits):
     allowed_hosts: Names = Field((), description="comma-separated names it is asked by, besides those of a house")
     metrics_open: bool = Field(False, description="/metrics needs no key")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def routes_file(self) -> Path | None:
+        """`routes`; None if no variable names it and the default file does not exist."""
+        return self.routes if "routes" in self.model_fields_set or self.routes.exists() else None

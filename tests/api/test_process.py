@@ -1,6 +1,7 @@
 """`python -m edge_router.controller` as a container runs it: its environment, its log, its end."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -96,3 +97,34 @@ async def test_a_wrong_routes_file_is_refused_by_file_and_key(file: Path) -> Non
     assert process.returncode == 1
     assert said.decode().startswith(f"edge-router-controller: {file}:1: ")
     assert "default: 'tiny'" in said.decode()
+
+
+async def test_without_routes_the_demo_answers_until_a_file_is_written(
+    file: Path, server: RouterServer, upstream: Upstream
+) -> None:
+    """The file of the quick start holds only comments at first."""
+    routes = file.read_text()
+    file.write_text("# nothing yet")
+    port = unused_port()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("OLLAMA_HOST", f"127.0.0.1:{unused_port()}")
+        process = await start(ROUTES=file, CLASSIFIER_URL=server.url, CLASSIFIER_BUDGET_MS=PATIENT_MS, PORT=port)
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
+            await answering(client)
+            async with client.post(CHAT, json=BODY) as reply:
+                assert "not a language model" in await reply.text()
+            assert upstream.asked == []
+            file.write_text(routes)
+            process.send_signal(signal.SIGHUP)
+            async with asyncio.timeout(30):
+                while not upstream.asked:
+                    async with client.post(CHAT, json=BODY):
+                        await asyncio.sleep(0.05)
+    finally:
+        process.kill()
+        said, _ = await process.communicate()
+    [serving, warning] = map(json.loads, said.splitlines()[:2])
+    assert (serving["event"], warning["level"]) == ("serving", "warning")
+    assert "demo-small" in serving["upstreams"]["small"]
+    assert "the built-in demo answers" in warning["event"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edge_router.controller.config import RouterConfig
+from edge_router.controller.settings import Settings
 from tests.stack.conftest import COMPOSE, docker_missing, unavailable
 
 NEEDS = {
@@ -241,12 +242,18 @@ def test_ollama_has_no_way_out_and_its_puller_has() -> None:
     assert mounts(found["services"]["ollama"]).keys() == mounts(found["services"]["ollama-pull"]).keys() == {"/models"}
 
 
-def test_ollamas_routes_are_the_bases_to_another_address() -> None:
-    def routes(layers: str) -> RouterConfig:
-        [file] = mounts(rendered(layers)["services"]["router-controller"]).values()
-        return RouterConfig.read(Path(file["source"]))
+def test_the_base_mounts_the_file_to_edit_and_finds_the_machines_ollama() -> None:
+    controller = rendered("", OLLAMA_HOST="127.0.0.1:8000")["services"]["router-controller"]
+    [(target, mount)] = mounts(controller).items()
+    assert (target, Path(mount["source"])) == (str(Settings().routes), COMPOSE / "routes.yaml")
+    environment = controller["environment"]
+    assert environment["OLLAMA_HOST"] == "127.0.0.1:8000"
+    assert [entry.split("=")[0] for entry in controller["extra_hosts"]] == [environment["EDGE_ROUTER_MACHINE_HOST"]]
 
-    base, ours = routes(""), routes("ollama")
+
+def test_ollamas_routes_are_the_examples_to_another_address() -> None:
+    [file] = mounts(rendered("ollama")["services"]["router-controller"]).values()
+    base, ours = RouterConfig.read(COMPOSE / "routes.example.yaml"), RouterConfig.read(Path(file["source"]))
     assert ours.policies == base.policies
     assert {name: upstream.model for name, upstream in ours.upstreams.items()} == {
         name: upstream.model for name, upstream in base.upstreams.items()

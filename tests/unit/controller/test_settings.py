@@ -22,6 +22,16 @@ def test_a_container_needs_no_variable() -> None:
     assert (settings.classifier_url, settings.classifier_budget_ms) == (None, None)
 
 
+def test_a_routes_file_is_optional_unless_a_variable_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    assert read(Settings).routes_file is None
+    monkeypatch.setenv("EDGE_ROUTER_ROUTES", "/nowhere/routes.yaml")
+    assert read(Settings).routes_file == Path("/nowhere/routes.yaml")
+    monkeypatch.delenv("EDGE_ROUTER_ROUTES")
+    monkeypatch.setattr(Path, "exists", lambda path: True)
+    assert read(Settings).routes_file == Path("/etc/edge-router/routes.yaml")
+
+
 def test_variables_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_ROUTER_PORT", "9000")
     monkeypatch.setenv("EDGE_ROUTER_CLASSIFIER_BUDGET_MS", "20")

@@ -47,7 +47,7 @@ def read(tmp_path: Path, content: Any) -> RouterConfig:
 
 
 def test_the_shipped_file_and_its_example_are_read(tmp_path: Path) -> None:
-    shipped = RouterConfig.read(Path(__file__).parents[4] / "compose" / "routes.yaml")
+    shipped = RouterConfig.read(Path(__file__).parents[4] / "compose" / "routes.example.yaml")
     assert shipped.upstreams[shipped.default].model == "qwen3:0.6b"
     assert read(tmp_path, RIGHT).auto == "complexity_router"
 

@@ -96,8 +96,9 @@ async def test_a_signal_has_it_read_at_once_whether_it_changed_or_not(tmp_path: 
         (lambda file: file.write_text(TEXT.replace("default: small", "defualt: small")), "routes.yaml:2: defualt"),
         (lambda file: file.write_text("upstreams: ["), "routes.yaml:1: "),
         (lambda file: file.unlink(), "No such file"),
+        (lambda file: file.write_text("# all of it is a comment"), "routes.yaml:1: "),
     ],
-    ids=["wrong", "no YAML", "gone"],
+    ids=["wrong", "no YAML", "gone", "emptied"],
 )
 async def test_a_wrong_file_changes_nothing_and_the_log_says_why(
     tmp_path: Path, break_it: Callable[[Path], object], problem: str
