@@ -8,9 +8,14 @@ from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.request import RequestFeatures, RoutingHint, UpstreamRequest
 from edge_router.controller.caller import Caller
-from edge_router.controller.classifier.classification import Classification
+from edge_router.controller.classifier import (
+    Classification,
+    DecisionSource,
+    Labels,
+    ensemble_decisions,
+    ensemble_request,
+)
 from edge_router.controller.classifier.decision import Decisions
-from edge_router.controller.classifier.remote import Labels, prompt, read
 from edge_router.controller.routing.context import RequestContext
 from edge_router.pipeline import Pipeline
 
@@ -42,10 +47,10 @@ class RepositoryClassifier:
         self.labels = {policy: self.pipeline.labels(ensemble(policy)) for policy in POLICIES}
 
     def decisions(self, text: str) -> Decisions:
-        return read(self.pipeline.infer(PROMPT_ROUTER_ENSEMBLE, prompt(text)), self.labels)
+        return ensemble_decisions(self.pipeline.infer(PROMPT_ROUTER_ENSEMBLE, ensemble_request(text)), self.labels)
 
     async def classify(self, text: str) -> Classification:
-        return Classification("local", self.decisions(text))
+        return Classification(DecisionSource.LOCAL, self.decisions(text))
 
 
 def context(headers: Mapping[str, str], down: frozenset[str] = frozenset()) -> RequestContext:

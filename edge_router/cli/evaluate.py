@@ -12,8 +12,8 @@ from rich.table import Table
 
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
 from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
-from edge_router.controller.classifier.decision import Decisions, decisions
-from edge_router.controller.classifier.remote import prompt
+from edge_router.controller.classifier import ensemble_request
+from edge_router.controller.classifier.decision import Decisions, read_decisions
 from edge_router.errors import ConfigError
 from edge_router.training.data import Example, read
 from edge_router.training.metrics import Agreement
@@ -35,7 +35,7 @@ def evaluate(
     pipeline = open_pipeline(repository, overrides)
     labels = {policy: pipeline.labels(ensemble(policy)) for policy in POLICIES}
     found = [
-        decisions(pipeline.infer(PROMPT_ROUTER_ENSEMBLE, prompt(example.prompt)), labels)
+        read_decisions(pipeline.infer(PROMPT_ROUTER_ENSEMBLE, ensemble_request(example.prompt)), labels)
         for example in track(examples, "classifying", transient=True, console=Console(stderr=True))
     ]
     agreements = {policy: agreement(policy, examples, found, labels[policy]) for policy in POLICIES}

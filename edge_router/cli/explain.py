@@ -72,7 +72,7 @@ def _header(given: str) -> tuple[str, str]:
 
 
 def _line(step: RoutingStep) -> str:
-    return f"  yes  {step.key}" if step.why is None else f"  no   {step.key}: {step.why}"
+    return f"  yes  {step.key}" if step.mismatch is None else f"  no   {step.key}: {step.mismatch}"
 
 
 def _lines(plan: Plan, routes: RouterConfig) -> list[str]:
@@ -92,7 +92,7 @@ def _lines(plan: Plan, routes: RouterConfig) -> list[str]:
 
 def _as_json(plan: Plan, steps: Sequence[RoutingStep], routes: RouterConfig) -> str:
     found: dict[str, Any] = {
-        "steps": [{"key": step.key, "matches": step.why is None, "why": step.why} for step in steps],
+        "steps": [{"key": step.key, "matches": step.mismatch is None, "why": step.mismatch} for step in steps],
         "upstreams": plan.upstreams,
         "models": [routes.upstreams[name].model for name in plan.upstreams],
         "policy": plan.policy,

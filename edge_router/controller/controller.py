@@ -11,7 +11,7 @@ import aiohttp
 from edge_router.asgi.body import BodyBudget
 from edge_router.controller.auth.authenticator import Authenticator
 from edge_router.controller.auth.keys import AccessKeys
-from edge_router.controller.classifier.remote import InProcessClassifier
+from edge_router.controller.classifier import InProcessClassifier
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.config.watch import watch
 from edge_router.controller.runtime import Runtime

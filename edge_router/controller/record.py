@@ -24,7 +24,7 @@ class RequestRecord:
     strategy: str | None = None
     label: str | None = None
     rule: str | None = None
-    level: str | None = None
+    source: str | None = None
     """Who decided: see `classification`. None where the client named the model."""
     degraded: str | None = None
     classified_in: float | None = None

@@ -10,8 +10,8 @@ import aiohttp
 
 from edge_router.controller.api.operations import surfaces
 from edge_router.controller.api.request import Surface
+from edge_router.controller.classifier import InProcessClassifier
 from edge_router.controller.classifier.chain import ClassifierChain
-from edge_router.controller.classifier.remote import InProcessClassifier
 from edge_router.controller.config import ClassifierConfig, RouterConfig
 from edge_router.controller.routing.router import Router
 from edge_router.controller.settings import COMPOSE_CLASSIFIER, Settings
@@ -55,7 +55,7 @@ class Runtime:
         classifier = _classifier(routes, self.settings, self.local)
         same = classifier == self.classifier
         chain = self.chain if same else ClassifierChain(classifier, self.local, routes.check_labels)
-        router = self.router.succeeded_by(routes, chain)
+        router = self.router.reconfigured(routes, chain)
         spoken = surfaces(routes.text, routes.names)
         return type(self)(routes, self.settings, self.local, classifier, chain, router, upstreams, spoken)
 

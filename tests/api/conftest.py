@@ -17,8 +17,8 @@ from edge_router.asgi.process import serve_http
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.controller.app import app
 from edge_router.controller.auth.keys import AccessKeys
+from edge_router.controller.classifier import Labels
 from edge_router.controller.classifier.decision import Decision, Decisions
-from edge_router.controller.classifier.remote import Labels
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.controller import Controller
 from edge_router.controller.settings import Settings

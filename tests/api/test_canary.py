@@ -199,7 +199,7 @@ async def test_no_prompt_and_no_key_is_seen_anywhere(
     assert running.returncode == 0, err.decode()
     told = [line for line in map(json.loads, out.splitlines()) if line["event"] == "request"]
     assert {line["outcome"] for line in told} >= {"answered", "refused", "upstream failed", "broke off"}
-    assert {line.get("decided_by") for line in told} >= {"server", "default", None}
+    assert {line.get("source") for line in told} >= {"server", "default", None}
     assert sum(map(len, collector.came)) > 0
     places = [*seen.shown, out.decode(), err.decode(), *(spans.decode("latin-1") for spans in collector.came)]
     assert [place[max(place.find(CANARY) - 300, 0) :][:400] for place in places if CANARY in place] == []

@@ -35,6 +35,7 @@ async def test_auto_is_decided_by_the_policy_behind_it(client: aiohttp.ClientSes
         "x-edge-router-strategy": "triton",
         "x-edge-router-label": "Code",
         "x-edge-router-confidence": "0.8",
+        "x-edge-router-source": "local",
         "x-edge-router-level": "local",
         "x-edge-router-upstream": "large",
         "x-edge-router-model": "large-model",

@@ -33,7 +33,7 @@ async def test_a_stream_is_one_line_and_counted_with_its_tokens(
             assert (await reply.read()).endswith(b"data: [DONE]\n\n")
     [line] = [line for line in logs if line["event"] == "request"]
     told = (
-        "request_id", "operation", "policy", "label", "decided_by", "upstream", "model", "status", "outcome",
+        "request_id", "operation", "policy", "label", "source", "upstream", "model", "status", "outcome",
         "streamed",
     )  # fmt: skip
     assert [line[name] for name in told] == [
@@ -71,8 +71,8 @@ async def test_a_decision_that_nobody_took_is_counted(
         assert reply.status == 200
     async with client.get("/metrics") as reply:
         shown = await reply.text()
-    assert 'edge_router_decisions_total{level="default"} 1.0' in shown
-    assert 'edge_router_degraded_total{level="default"} 1.0' in shown
+    assert 'edge_router_decisions_total{source="default"} 1.0' in shown
+    assert 'edge_router_degraded_total{source="default"} 1.0' in shown
 
 
 async def test_the_clients_names_go_through_to_the_upstream(client: aiohttp.ClientSession, upstream: Upstream) -> None:

@@ -7,9 +7,8 @@ from typing import Protocol
 
 import pytest
 
-from edge_router.controller.classifier import replica_pool
+from edge_router.controller.classifier import Classification, replica_pool
 from edge_router.controller.classifier.chain import ClassifierChain
-from edge_router.controller.classifier.classification import Classification
 from edge_router.controller.classifier.local import LocalClassifier
 from edge_router.controller.config import ClassifierConfig
 from tests.faults_classifier.router_server import RouterServer
@@ -85,5 +84,5 @@ async def judged(chain: ClassifierChain, text: str) -> Classification:
 async def well(chain: ClassifierChain) -> None:
     """Returns when a router-server decides."""
     async with asyncio.timeout(10):
-        while (await judged(chain, f"{asyncio.get_running_loop().time()}")).level != "server":
+        while (await judged(chain, f"{asyncio.get_running_loop().time()}")).source != "server":
             await asyncio.sleep(0.02)

@@ -72,7 +72,7 @@ async def test_a_fault_costs_a_decision_and_no_more(
     await well(chain)
     broken(server)
     judgement = await judged(chain, "one")
-    assert (judgement.level, judgement.decisions, judgement.reason) == ("none", None, reason)
+    assert (judgement.source, judgement.decisions, judgement.reason) == ("none", None, reason)
     await until(lambda: not chain.replicas[0].up)
     assert (await judged(chain, "two")).reason == "classifier unavailable"
     assert await chain.probe()
@@ -86,7 +86,7 @@ async def test_the_servers_decision_comes_through(over: Over, server: RouterServ
     chain = await over(server)
     await well(chain)
     judgement = await judged(chain, "sort a list")
-    assert judgement.level == "server"
+    assert judgement.source == "server"
     assert judgement.decisions
     assert judgement.decisions[TASK_ROUTER] == Decision("Code", {"Chatbot": 0.125, "Code": 0.75, "Zoé": 0.125}, None)
 
@@ -95,7 +95,7 @@ async def test_nothing_is_waited_for_while_no_server_is_up(over: Over, server: R
     chain = await over(server, budget_ms=600_000)
     await until(lambda: bool(chain.replicas) and chain.replicas[0].problem != "has not answered yet")
     judgement = await judged(chain, "one")
-    assert (judgement.level, judgement.reason) == ("none", "classifier unavailable")
+    assert (judgement.source, judgement.reason) == ("none", "classifier unavailable")
     await server.start()
     await well(chain)
 
@@ -119,7 +119,7 @@ async def test_a_server_killed_with_connections_open(over: Over, server: RouterS
     asked = [asyncio.create_task(judged(chain, f"{at}")) for at in range(8)]
     await until(lambda: server.waiting >= 8)
     await server.stop()
-    assert {(each.level, each.reason) for each in await asyncio.gather(*asked)} == {("none", "classifier unavailable")}
+    assert {(each.source, each.reason) for each in await asyncio.gather(*asked)} == {("none", "classifier unavailable")}
     server.answering.set()
     await server.start()
     await well(chain)
@@ -133,7 +133,7 @@ async def test_a_server_restarted_in_traffic_lets_nobody_wait(over: Over, server
 
     async def ask(client: int) -> None:
         while "none" not in levels or levels[-8:] != ["server"] * 8:
-            levels.append((await judged(chain, f"{client}: {len(levels)}")).level)
+            levels.append((await judged(chain, f"{client}: {len(levels)}")).source)
             await asyncio.sleep(0.002)
 
     asking = [asyncio.create_task(ask(client)) for client in range(4)]
@@ -149,7 +149,7 @@ async def test_a_server_that_serves_another_network_is_asked_for_its_labels(over
     await server.start()
     chain = await over(server)
     await well(chain)
-    assert (await judged(chain, "one")).level == "server"
+    assert (await judged(chain, "one")).source == "server"
     server.labels[TASK_ROUTER] = ["Code", "Cooking"]
     server.decisions["TASK_PROBABILITIES"] = numbers(0.25, 0.75)
     server.decisions["TASK_LABEL"] = text_tensor([b"Cooking"])
@@ -158,7 +158,7 @@ async def test_a_server_that_serves_another_network_is_asked_for_its_labels(over
     assert chain.labels == server.labels
     again = await judged(chain, "one")
     assert again.decisions
-    assert (again.level, again.decisions[TASK_ROUTER].label) == ("server", "Cooking")
+    assert (again.source, again.decisions[TASK_ROUTER].label) == ("server", "Cooking")
 
 
 async def test_the_network_in_this_process_has_its_time_when_a_server_is_slow(over: Over, server: RouterServer) -> None:
@@ -167,10 +167,10 @@ async def test_the_network_in_this_process_has_its_time_when_a_server_is_slow(ov
     await well(chain)
     server.answering.clear()
     judgement = await judged(chain, "one")
-    assert (judgement.level, judgement.reason) == ("local", "classifier slow")
+    assert (judgement.source, judgement.reason) == ("local", "classifier slow")
     await until(lambda: not chain.replicas[0].up)
     judgement = await judged(chain, "two")
-    assert (judgement.level, judgement.reason) == ("local", "classifier unavailable")
+    assert (judgement.source, judgement.reason) == ("local", "classifier unavailable")
     assert await chain.probe() is None
 
 
@@ -185,7 +185,7 @@ async def test_closing_lets_what_is_asked_have_its_answer(over: Over, server: Ro
     assert (await asyncio.wait({closing}, timeout=0.2))[0] == set()
     server.answering.set()
     await closing
-    assert (await asked).level == "server"
+    assert (await asked).source == "server"
     assert (await judged(chain, "two")).reason == "classifier unavailable"
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_router.controller.classifier import Classification, ClassifierFault, DecisionSource
 from edge_router.controller.classifier.chain import ClassifierChain
-from edge_router.controller.classifier.classification import Classification
 from edge_router.controller.config import ClassifierConfig
 from tests.faults_classifier.conftest import BUDGET_MS, judged, until, well
 from tests.support.light_server import Light, light_server
@@ -42,7 +42,7 @@ async def test_both_protocols_bring_the_same_decisions(light: Light) -> None:
         for text in PROMPTS:
             one, other = await judged(over_http, text), await judged(over_grpc, text)
             assert one == other
-            assert one.level == "server"
+            assert one.source == "server"
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
@@ -50,7 +50,7 @@ async def test_a_server_that_is_halted_is_left_out_and_taken_back(light: Light, 
     async with ladder_over(light, protocol) as chain:
         light.process.send_signal(signal.SIGSTOP)
         try:
-            assert await judged(chain, "one") == Classification("none", None, "classifier slow")
+            assert await judged(chain, "one") == Classification(DecisionSource.NONE, None, ClassifierFault.SLOW)
             async with asyncio.timeout(3):
                 await until(lambda: not chain.replicas[0].up)
             assert (await judged(chain, "two")).reason == "classifier unavailable"

@@ -34,7 +34,7 @@ async def chain(over: Over, pair: tuple[RouterServer, RouterServer]) -> Classifi
 async def test_both_are_asked_in_turn(chain: ClassifierChain, pair: tuple[RouterServer, RouterServer]) -> None:
     before = [server.asked for server in pair]
     for at in range(10):
-        assert (await judged(chain, f"{at}")).level == "server"
+        assert (await judged(chain, f"{at}")).source == "server"
     assert [server.asked - count for server, count in zip(pair, before, strict=True)] == [5, 5]
 
 
@@ -48,16 +48,16 @@ async def test_the_less_busy_one_is_asked(over: Over, pair: tuple[RouterServer, 
     await until(lambda: any(task.done() for task in asked) and one.waiting > 0)
     before = other.asked
     for at in range(5):
-        assert (await judged(chain, f"{at}")).level == "server"
+        assert (await judged(chain, f"{at}")).source == "server"
     assert other.asked - before == 5
     one.answering.set()
-    assert [judgement.level for judgement in await asyncio.gather(*asked)] == ["server", "server"]
+    assert [judgement.source for judgement in await asyncio.gather(*asked)] == ["server", "server"]
 
 
 async def test_one_that_dies_costs_no_decision(chain: ClassifierChain, pair: tuple[RouterServer, RouterServer]) -> None:
     await pair[0].stop()
     for at in range(20):
-        assert (await judged(chain, f"{at}")).level == "server"
+        assert (await judged(chain, f"{at}")).source == "server"
     assert [member.up for member in chain.replicas] == [False, True]
     await pair[0].start()
     await until(lambda: chain.replicas[0].up)
@@ -68,7 +68,7 @@ async def test_one_that_answers_nonsense_costs_no_decision(
 ) -> None:
     pair[1].decisions.clear()
     for at in range(20):
-        assert (await judged(chain, f"{at}")).level == "server"
+        assert (await judged(chain, f"{at}")).source == "server"
     assert [member.up for member in chain.replicas] == [True, False]
 
 
@@ -76,8 +76,8 @@ async def test_one_that_falls_silent_is_left_out_within_a_second(
     chain: ClassifierChain, pair: tuple[RouterServer, RouterServer]
 ) -> None:
     pair[0].answering.clear()
-    levels = [(await judged(chain, f"{at}")).level for at in range(20)]
-    assert levels.count("none") == 1
+    sources: list[str] = [(await judged(chain, f"{at}")).source for at in range(20)]
+    assert sources.count("none") == 1
     async with asyncio.timeout(2):
         await until(lambda: not chain.replicas[0].up)
     pair[0].answering.set()
@@ -90,7 +90,7 @@ async def test_the_names_addresses_are_followed(
     addresses.remove("127.0.0.1")
     await until(lambda: len(chain.replicas) == 1)
     before = pair[0].asked
-    assert (await judged(chain, "one")).level == "server"
+    assert (await judged(chain, "one")).source == "server"
     assert pair[0].asked == before
     addresses.append("127.0.0.1")
     await until(lambda: [member.up for member in chain.replicas] == [True, True])
@@ -101,7 +101,7 @@ async def test_a_name_that_cannot_be_looked_up_keeps_its_addresses(
 ) -> None:
     addresses.clear()
     await asyncio.sleep(0.2)  # a few look-ups
-    assert [(await judged(chain, f"{at}")).level for at in range(4)] == ["server"] * 4
+    assert [(await judged(chain, f"{at}")).source for at in range(4)] == ["server"] * 4
 
 
 async def test_one_of_another_network_waits_until_the_old_one_has_gone(

@@ -20,7 +20,7 @@ from edge_router.contract import (
     postprocessing,
     preprocessing,
 )
-from edge_router.controller.classifier.remote import prompt
+from edge_router.controller.classifier import ensemble_request
 from edge_router.conversion.prompts import read
 from edge_router.errors import NotFoundError
 from edge_router.pipeline import Pipeline
@@ -95,6 +95,6 @@ def _labels(
     found: dict[str, list[str]] = {policy: [] for policy in policies}
     for text in track(prompts, f"version {version}", transient=True, console=Console(stderr=True)):
         for policy in policies:
-            best = int(pipeline.infer(ensemble(policy), prompt(text))[OUTPUT].argmax())
+            best = int(pipeline.infer(ensemble(policy), ensemble_request(text))[OUTPUT].argmax())
             found[policy].append(pipeline.labels(ensemble(policy))[best])
     return found

@@ -75,6 +75,7 @@ def _decision(plan: Plan, models: Mapping[str, str]) -> dict[str, Any]:
         "probabilities": decision and decision.probabilities,
         "decisions": plan.decisions and {policy: _told(each) for policy, each in plan.decisions.items()},
         "rule": plan.rule,
-        "level": plan.level,
+        "source": plan.source,
+        "level": plan.source,
         "degraded": plan.degraded,
     }

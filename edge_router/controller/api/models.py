@@ -7,7 +7,7 @@ from edge_router.contract import AUTO_MODEL
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.caller import Caller
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.routing.errors import NoModelError
+from edge_router.controller.routing.errors import ModelNotFoundError
 
 OURS = "edge-router"
 SHOWN = 80
@@ -45,7 +45,7 @@ class ModelCatalog:
         known = {model.name: model for model in self.models()}
         found = known.get(name) or known.get(name.removesuffix(":latest"))
         if found is None:
-            raise NoModelError(f"model {name[:SHOWN]!r} is not served here; GET /v1/models lists what is")
+            raise ModelNotFoundError(f"model {name[:SHOWN]!r} is not served here; GET /v1/models lists what is")
         return found
 
     def _served(self) -> Iterator[Model]:

@@ -1,31 +1,84 @@
-"""Who is asked what a prompt is, and what comes of it."""
+"""What the controller asks a classifier for, and what it gets back."""
 
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from enum import StrEnum
+from typing import Protocol, TypeAlias
 
 from edge_router.controller.classifier.decision import Decisions
-from edge_router.controller.classifier.remote import Labels
 
-ClassificationSource = Literal["server", "local", "cached", "none"]
-"""The steps of the ladder: a router-server, the network in this process, a decision taken earlier for the same text,
-nobody. Below `none` the routes that need no decision still apply."""
+Labels: TypeAlias = Mapping[str, Sequence[str]]
+"""Each policy's labels, in the network's order."""
+
+
+class DecisionSource(StrEnum):
+    """The origin of a routing decision; the same word stands in the header, the log, the metrics and the trace."""
+
+    SERVER = "server"
+    """A router-server classified the prompt."""
+    LOCAL = "local"
+    """The network in this process classified the prompt."""
+    CACHED = "cached"
+    """The same text was classified earlier."""
+    RULES = "rules"
+    """A rule that needs no classification decided."""
+    DEFAULT = "default"
+    """No classifier answered and no rule matched: the default route."""
+    NONE = "none"
+    """No classifier answered."""
+
+
+class ClassifierFault(StrEnum):
+    """Why the preferred classifier did not decide."""
+
+    UNAVAILABLE = "classifier unavailable"
+    SLOW = "classifier slow"
+    WRONG = "classifier wrong"
 
 
 @dataclass(frozen=True)
 class Classification:
-    """`decisions` by policy, None at level `none`. `reason`: why a better level did not answer."""
+    """One prompt's decisions. `decisions` is None where `source` is NONE. `reason` says why a better source did not
+    answer."""
 
-    level: ClassificationSource
+    source: DecisionSource
     decisions: Decisions | None = None
-    reason: str | None = None
+    reason: ClassifierFault | None = None
 
 
 class PromptClassifier(Protocol):
+    """What routing asks: it answers within a time budget, whatever happens to the classifiers behind it."""
+
     @property
     def labels(self) -> Labels | None:
-        """Of each policy; None as long as no classifier has answered."""
+        """The labels of each policy; None until a classifier has answered."""
         ...
 
     async def classify(self, text: str) -> Classification:
-        """Within its budget, and never fails but for a text that nobody can classify: RequestError."""
+        """Raises RequestError for a text that no classifier accepts, and nothing else."""
+        ...
+
+
+class Classifier(Protocol):
+    """One source of decisions. All sources give the same decisions."""
+
+    async def labels(self) -> Labels:
+        """The labels that `classify` chooses from. Raises what `classify` raises."""
+        ...
+
+    async def classify(self, text: str, labels: Labels) -> Decisions:
+        """Raises RequestError for a text that no classifier accepts, UnavailableError for no answer, ReplyError for a
+        wrong answer."""
+        ...
+
+
+class InProcessClassifier(Classifier, Protocol):
+    """A classifier in this process: a run that has begun goes on when its request has ended."""
+
+    seconds: float
+    """The duration of one of the slower recent runs."""
+
+    def submit(self, text: str, labels: Labels) -> "Future[Decisions]":
+        """Queues a run, which can be cancelled until it begins. Raises RequestError."""
         ...

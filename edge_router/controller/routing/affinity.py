@@ -1,4 +1,4 @@
-"""Keeps a conversation with the upstream it was given: it moves up at once, and down only after a while."""
+"""Keeps a conversation with its upstream: it moves to a later upstream at once, and back only after a while."""
 
 import time
 from collections.abc import Callable
@@ -9,37 +9,40 @@ from cachetools import TTLCache
 from edge_router.controller.config import AffinityConfig
 from edge_router.controller.routing.evaluation import Evaluation
 
-REMEMBERED = 10_000
-"""Conversations."""
+MAX_CONVERSATIONS = 10_000
 
 
 class Affinity:
-    def __init__(self, section: AffinityConfig, clock: Callable[[], float] = time.monotonic) -> None:
-        self.section = section
-        self._rank = {name: rank for rank, name in enumerate(section.order)}
-        self._stays: TTLCache[bytes, str] = TTLCache(REMEMBERED, section.minutes * 60, clock)
+    """Remembers the upstream of each conversation, by a hash. Two access keys share nothing."""
 
-    def upstream(self, evaluation: Evaluation, first: str, able: Callable[[str], bool]) -> str:
-        """Who answers in the place of `first`: an upstream that the conversation needed not long ago, if it is higher
-        in the order and `able` to."""
+    def __init__(self, config: AffinityConfig, clock: Callable[[], float] = time.monotonic) -> None:
+        self.config = config
+        self._rank = {name: rank for rank, name in enumerate(config.order)}
+        self._upstreams: TTLCache[bytes, str] = TTLCache(MAX_CONVERSATIONS, config.minutes * 60, clock)
+
+    def upstream(self, evaluation: Evaluation, first: str, is_able: Callable[[str], bool]) -> str:
+        """The upstream that answers in place of `first`.
+
+        It is the one the conversation needed recently when that one ranks higher and `is_able`; else `first`.
+        """
         rank = self._rank.get(first)
         key = self._key(evaluation)
         if rank is None or key is None:
             return first
-        kept = self._stays.get(key, first)
+        kept = self._upstreams.get(key, first)
         if self._rank[kept] <= rank:
-            self._stays[key] = first
+            self._upstreams[key] = first
             return first
-        return kept if able(kept) else first
+        return kept if is_able(kept) else first
 
     def _key(self, evaluation: Evaluation) -> bytes | None:
-        """Of whom stays; two access keys share nothing. None where the request does not say."""
-        section, request = self.section, evaluation.request
-        if section.header is not None:
-            by = evaluation.context.headers.get(section.header)
+        """None when the request carries no such user or header."""
+        config, request = self.config, evaluation.request
+        if config.header is not None:
+            value = evaluation.context.headers.get(config.header)
         else:
-            by = request.user if section.by == "user" else request.conversation
-        if by is None:
+            value = request.user if config.by == "user" else request.conversation
+        if value is None:
             return None
-        named = f"{evaluation.context.caller.name}\0{by}"
+        named = f"{evaluation.context.caller.name}\0{value}"
         return blake2b(named.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,85 +1,93 @@
-"""Which upstreams may and can answer a request."""
+"""Selects the upstreams that may and can answer a request."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from edge_router.controller.api.operation import KINDS
 from edge_router.controller.config import UpstreamConfig
-from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, NotSpokenError
+from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, UnsupportedOperationError
 from edge_router.controller.routing.evaluation import Evaluation
 
 
 class Candidates:
-    """Of one request."""
+    """The candidates for one request."""
 
     def __init__(self, upstreams: Mapping[str, UpstreamConfig], evaluation: Evaluation, local_only: bool) -> None:
         self._upstreams = upstreams
-        self._view = evaluation
+        self._evaluation = evaluation
         self._local_only = local_only
 
-    def of(self, names: Sequence[str]) -> list[str]:
-        """Those of `names` that may answer and can, at least one. Raises LocalOnlyError, NotAllowedError,
-        NotSpokenError."""
-        stays = [name for name in names if self._stays(name)]
-        if not stays:
-            raise LocalOnlyError(
-                f"this request must not leave the house, and {' and '.join(names)} would take it out; ask for "
-                f"{self._others(self._stays) or 'nothing, before an upstream of routes.yaml says local: true'}"
-            )
-        allowed = [name for name in stays if self._allowed(name)]
-        if not allowed:
-            raise NotAllowedError(f"this access key may not use {' or '.join(stays)}; ask for a model that it may use")
-        able = [name for name in allowed if self._spoken(name)]
-        if not able:
-            raise NotSpokenError(self._not_spoken(allowed))
-        return self._roomy(able)
+    def select(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that may and can answer; at least one.
 
-    def able(self, name: str) -> bool:
-        """Whether it is there, may answer, and can."""
+        Raises LocalOnlyError, NotAllowedError or UnsupportedOperationError when there is none.
+        """
+        permitted = [name for name in names if self._permits(name)]
+        if not permitted:
+            raise LocalOnlyError(
+                f"this request must stay on this device or the local network, and {' and '.join(names)} would send it "
+                f"elsewhere; {self._local_remedy()}"
+            )
+        allowed = [name for name in permitted if self._allows(name)]
+        if not allowed:
+            raise NotAllowedError(
+                f"this access key may not use {' or '.join(permitted)}; ask for a model that it may use"
+            )
+        able = [name for name in allowed if self._supports(name)]
+        if not able:
+            raise UnsupportedOperationError(self._unsupported(allowed))
+        return self._large_enough(able)
+
+    def is_able(self, name: str) -> bool:
+        """True when the upstream is up, may answer and can answer."""
         return (
-            self._view.context.up(name)
-            and self._stays(name)
-            and self._allowed(name)
-            and self._spoken(name)
+            self._evaluation.context.is_up(name)
+            and self._permits(name)
+            and self._allows(name)
+            and self._supports(name)
             and self._fits(name)
         )
 
-    def _stays(self, name: str) -> bool:
+    def _permits(self, name: str) -> bool:
         return not self._local_only or self._upstreams[name].is_local
 
-    def _allowed(self, name: str) -> bool:
-        return self._view.context.caller.may_use(name, self._upstreams[name].model)
+    def _allows(self, name: str) -> bool:
+        return self._evaluation.context.caller.may_use(name, self._upstreams[name].model)
 
-    def _spoken(self, name: str) -> bool:
-        upstream, request = self._upstreams[name], self._view.request
-        return (
-            request.operation in upstream.operations
-            or request.to_upstream(upstream.operations, upstream.model) is not None
-        )
+    def _supports(self, name: str) -> bool:
+        upstream, request = self._upstreams[name], self._evaluation.request
+        if request.operation in upstream.operations:
+            return True
+        return request.to_upstream(upstream.operations, upstream.model) is not None
 
     def _fits(self, name: str) -> bool:
         context = self._upstreams[name].context
         if context is None:
             return True
-        features = self._view.features
+        features = self._evaluation.features
         return features.tokens + features.answer_tokens <= context
 
-    def _roomy(self, names: list[str]) -> list[str]:
-        """Without those whose context is too small; where it is of all, the one that comes closest."""
+    def _large_enough(self, names: list[str]) -> list[str]:
+        """Those whose context is large enough; when none is, the one with the largest context."""
         return [name for name in names if self._fits(name)] or [max(names, key=self._context)]
 
     def _context(self, name: str) -> int:
         return self._upstreams[name].context or 0
 
-    def _others(self, does: Callable[[str], bool]) -> str:
-        return ", ".join(name for name in self._upstreams if does(name))
+    def _others(self, is_usable: Callable[[str], bool]) -> str:
+        return ", ".join(name for name in self._upstreams if is_usable(name))
 
-    def _not_spoken(self, names: Sequence[str]) -> str:
-        operation = self._view.request.operation
-        said = f"{' and '.join(names)} cannot answer {operation}"
-        if others := self._others(lambda name: self._stays(name) and self._allowed(name) and self._spoken(name)):
-            return f"{said}; ask for {others}"
+    def _local_remedy(self) -> str:
+        if others := self._others(self._permits):
+            return f"ask for {others}"
+        return "add an upstream on this device, or mark one of the local network with `local: true` in routes.yaml"
+
+    def _unsupported(self, names: Sequence[str]) -> str:
+        operation = self._evaluation.request.operation
+        problem = f"{' and '.join(names)} cannot answer {operation}"
+        if others := self._others(lambda name: self._permits(name) and self._allows(name) and self._supports(name)):
+            return f"{problem}; ask for {others}"
         kinds = [kind for kind, properties in KINDS.items() if operation in properties.paths]
         return (
-            f"{said}, nor can any other upstream; in routes.yaml, give one that can `speaks: [{operation}]`, "
-            f"of kind {' or '.join(kinds)}"
+            f"{problem}, nor can any other upstream; in routes.yaml, add `speaks: [{operation}]` to one that "
+            f"can, of kind {' or '.join(kinds)}"
         )

@@ -1,4 +1,4 @@
-"""What routing looks at beside the request itself."""
+"""What routing knows about a request besides its body."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from edge_router.controller.caller import Caller
 
 @dataclass(frozen=True)
 class RequestContext:
-    """`headers`: the client's, names in lower case. `up`: whether an upstream is there, by name. `now`: by this
-    machine's clock and zone."""
+    """`headers`: the client's, with names in lower case. `is_up`: the health of an upstream, by name. `now`: this
+    machine's clock and time zone."""
 
     headers: Mapping[str, str]
     caller: Caller
-    up: Callable[[str], bool]
+    is_up: Callable[[str], bool]
     now: datetime

@@ -1,29 +1,29 @@
-"""Why a request is answered by none of the upstreams."""
+"""Refusals of the router."""
 
 from edge_router.errors import ForbiddenError, NotFoundError, RequestError
 
 
-class NoModelError(NotFoundError):
+class ModelNotFoundError(NotFoundError):
     code = "model_not_found"
 
 
-class NoPolicyError(NotFoundError):
+class PolicyNotFoundError(NotFoundError):
     code = "policy_not_found"
 
 
 class NotAllowedError(ForbiddenError):
-    """The access key may not reach it."""
+    """The access key does not allow any of the upstreams."""
 
     code = "model_not_allowed"
 
 
 class LocalOnlyError(ForbiddenError):
-    """It must not leave the house, and nobody in it is asked."""
+    """The request must stay local, and none of its upstreams is local."""
 
     code = "local_only"
 
 
-class NotSpokenError(RequestError):
-    """Whom it would go to does not have this endpoint."""
+class UnsupportedOperationError(RequestError):
+    """None of the upstreams answers this operation."""
 
     code = "operation_not_supported"

@@ -1,4 +1,4 @@
-"""One request as rules see it: parts of it are worked out when a rule first asks for them."""
+"""The evaluation of one request against the rules: values are computed when a rule first needs them."""
 
 import time
 from functools import cached_property
@@ -6,21 +6,22 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from edge_router.controller.api.request import LlmRequest, RequestFeatures
-from edge_router.controller.classifier.classification import Classification, PromptClassifier
-from edge_router.controller.classifier.decision import Decision, Decisions
+from edge_router.controller.classifier import Classification, Decision, Decisions, PromptClassifier
 from edge_router.controller.routing.context import RequestContext
 
 
 class RoutingStep(NamedTuple):
-    """Something that was looked at on the way to a plan. `why`: it did not decide; None: it did."""
+    """One check on the way to a plan, for `edge-router explain`. `mismatch`: why it did not decide; None: it did."""
 
     key: str
-    why: str | None
+    mismatch: str | None
 
 
 class Evaluation:
-    def __init__(self, request: LlmRequest, context: RequestContext, classify: PromptClassifier, policy: str) -> None:
-        """`policy`: whose confidence rules speak of."""
+    """Classifies the prompt at most once."""
+
+    def __init__(self, request: LlmRequest, context: RequestContext, classifier: PromptClassifier, policy: str) -> None:
+        """`policy`: the policy whose confidence and margin the rules compare."""
         self.request = request
         self.context = context
         self.policy = policy
@@ -28,7 +29,7 @@ class Evaluation:
         self.classified_in: float | None = None
         """Seconds."""
         self.steps: list[RoutingStep] = []
-        self._classifier = classify
+        self._classifier = classifier
 
     @cached_property
     def features(self) -> RequestFeatures:
@@ -36,16 +37,16 @@ class Evaluation:
 
     @cached_property
     def split_key(self) -> str:
-        """Who stays on one side of a split: the user, where the client says who it is, else the conversation."""
+        """The user when the client names one, else the conversation: equal keys stay on the same side of a split."""
         return self.request.user or self.request.conversation
 
-    def share(self, salt: str) -> float:
-        """0..1, the same for the same party."""
+    def split_fraction(self, salt: str) -> float:
+        """A number from 0 to below 1; equal for equal `split_key` and `salt`."""
         digest = blake2b(f"{salt}\0{self.split_key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
         return int.from_bytes(digest) / 2**64
 
     async def classify(self) -> Decisions | None:
-        """Asks once. None when nobody can say. Raises RequestError."""
+        """The decisions; None when no classifier answers. Raises RequestError."""
         if self.classification is None:
             started = time.perf_counter()
             self.classification = await self._classifier.classify(self.request.text)
@@ -54,13 +55,15 @@ class Evaluation:
 
     @property
     def decisions(self) -> Decisions | None:
+        """The decisions so far; None before classification."""
         return self.classification.decisions if self.classification else None
 
     @property
     def decision(self) -> Decision | None:
-        """The policy's."""
+        """The decision of `policy` so far."""
         return self.decisions.get(self.policy) if self.decisions else None
 
-    def note(self, key: str, why: str | None) -> str | None:
-        self.steps.append(RoutingStep(key, why))
-        return why
+    def note(self, key: str, mismatch: str | None) -> str | None:
+        """Records a step and returns `mismatch`."""
+        self.steps.append(RoutingStep(key, mismatch))
+        return mismatch

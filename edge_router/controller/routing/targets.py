@@ -1,4 +1,4 @@
-"""From a name in `routes.yaml` to the upstreams it stands for."""
+"""Resolves a name of `routes.yaml` (an upstream, a fallback or a split) to upstreams."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,40 +7,42 @@ from edge_router.controller.routing.evaluation import Evaluation
 
 
 class Targets:
-    def __init__(self, routes: RouterConfig) -> None:
-        self._routes = routes
-        self._fixed: Mapping[str, Sequence[str]] = {
-            name: found for name in routes.targets if (found := self._of(name, None)) is not None
-        }
-        """Of the names that no split is behind."""
+    """Names without a split are resolved once."""
 
-    def of(self, name: str, evaluation: Evaluation) -> Sequence[str]:
-        """Upstreams, the first to be asked first."""
+    def __init__(self, config: RouterConfig) -> None:
+        self._config = config
+        self._fixed: Mapping[str, Sequence[str]] = {
+            name: found for name in config.targets if (found := self._resolve(name, None)) is not None
+        }
+
+    def upstreams(self, name: str, evaluation: Evaluation) -> Sequence[str]:
+        """The upstreams behind `name`, in the order in which they are tried."""
         fixed = self._fixed.get(name)
         if fixed is not None:
             return fixed
-        found = self._of(name, evaluation)
+        found = self._resolve(name, evaluation)
         assert found is not None
         return found
 
-    def _of(self, name: str, evaluation: Evaluation | None) -> Sequence[str] | None:
-        """None where it depends on who asks, and nobody does."""
-        if name in self._routes.upstreams:
+    def _resolve(self, name: str, evaluation: Evaluation | None) -> Sequence[str] | None:
+        """None when the result depends on the request and there is none."""
+        if name in self._config.upstreams:
             return (name,)
-        if name in self._routes.splits:
-            return (
-                None if evaluation is None else self._of(_side(name, self._routes.splits[name], evaluation), evaluation)
-            )
-        ways = [self._of(member, evaluation) for member in self._routes.fallbacks[name]]
-        if any(way is None for way in ways):
+        if name in self._config.splits:
+            if evaluation is None:
+                return None
+            return self._resolve(_side(name, self._config.splits[name], evaluation), evaluation)
+        members = [self._resolve(member, evaluation) for member in self._config.fallbacks[name]]
+        if any(member is None for member in members):
             return None
-        return tuple(dict.fromkeys(upstream for way in ways for upstream in way or ()))
+        return tuple(dict.fromkeys(upstream for member in members for upstream in member or ()))
 
 
 def _side(name: str, parts: Mapping[str, float], evaluation: Evaluation) -> str:
-    at = evaluation.share(name) * sum(parts.values())
+    """The part of a split that this request belongs to."""
+    rest = evaluation.split_fraction(name) * sum(parts.values())
     for part, weight in parts.items():
-        at -= weight
-        if at < 0:
+        rest -= weight
+        if rest < 0:
             return part
     return part

@@ -33,7 +33,7 @@ LLM = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 """Seconds; of what an LLM does."""
 
 STAGES = (
-    ("classify", "Until the prompt was classified, or given up", "classified_in", "level", MS),
+    ("classify", "Until the prompt was classified, or given up", "classified_in", "source", MS),
     ("queue", "Waiting for a place at the upstream", "queued_for", "upstream", MS),
     ("first_byte", "From the request to the head of its answer", "answered_in", "upstream", LLM),
     ("first_content", "From the request to the first word of its answer", "first_content_in", "upstream", LLM),
@@ -60,8 +60,8 @@ class Metrics:
 
         self._requests = counter("requests", "Requests", "operation", "status", "outcome")
         self._routed = counter("routed", "Requests by decision and by who answered", "policy", "label", "upstream")
-        self._levels = counter("decisions", "Decisions by who took them", "level")
-        self._degraded = counter("degraded", "Requests decided worse than a healthy system would", "level")
+        self._levels = counter("decisions", "Decisions by source", "source")
+        self._degraded = counter("degraded", "Requests decided worse than a healthy system would", "source")
         self._fallbacks = counter("fallbacks", "Requests that not their first choice answered", "upstream")
         self._retries = counter("retries", "Further attempts at upstreams", "operation")
         self._refusals = counter("errors", "Requests that ended with an error of the router", "error")
@@ -88,10 +88,10 @@ class Metrics:
                 histogram(getattr(record, by) or NONE).observe(took)
         if record.upstream is not None:
             self._routed(record.policy or NONE, record.label or NONE, upstream).inc()
-        if record.level is not None:
-            self._levels(record.level).inc()
+        if record.source is not None:
+            self._levels(record.source).inc()
         if record.degraded is not None:
-            self._degraded(record.level or NONE).inc()
+            self._degraded(record.source or NONE).inc()
         if record.fallback is not None:
             self._fallbacks(upstream).inc()
         if record.attempts > 1:

@@ -20,9 +20,7 @@ FLUSH_SECONDS = 3
 
 UNTOLD = ("received", "traceparent", "span")
 """A clock's reading, a client's words, and what the trace tells."""
-RENAMED = {"level": "decided_by"}
-"""A line has a level of its own."""
-TOLD = {field.name: RENAMED.get(field.name, field.name) for field in fields(RequestRecord) if field.name not in UNTOLD}
+TOLD = [field.name for field in fields(RequestRecord) if field.name not in UNTOLD]
 
 log = structlog.get_logger()
 
@@ -52,7 +50,7 @@ class Telemetry:
 
 def _told(record: RequestRecord) -> dict[str, object]:
     """What is known, seconds to a microsecond."""
-    known = ((told, getattr(record, name)) for name, told in TOLD.items())
+    known = ((name, getattr(record, name)) for name in TOLD)
     return {name: round(value, 6) if type(value) is float else value for name, value in known if value is not None}
 
 

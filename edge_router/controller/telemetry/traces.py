@@ -33,7 +33,7 @@ OPERATIONS: Mapping[Operation, str] = {
 """The convention's words; what is not here is a chat."""
 
 OURS = (
-    "request_id", "key", "policy", "strategy", "label", "rule", "level", "degraded", "classified_in", "upstream",
+    "request_id", "key", "policy", "strategy", "label", "rule", "source", "degraded", "classified_in", "upstream",
     "attempts", "fallback", "queued_for", "answered_in", "streamed", "outcome",
 )  # fmt: skip
 """Of the record, as `edge_router.*`."""

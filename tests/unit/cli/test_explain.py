@@ -39,7 +39,7 @@ def test_every_rule_on_the_way_says_why_it_matched_or_not(routes: str) -> None:
     done = edge_router("explain", "-", "--routes", routes, stdin=CODE)
     assert done.stdout.splitlines()[:6] == [
         "  no   rules.0.local_only: there is no header x-data",
-        "  no   rules.1: it offers no tools",
+        "  no   rules.1: the request offers no tools",
         "  no   rules.2: 13 tokens are not at least 5000",
         "  no   rules.3: large is up",
         "  yes  policies.task_router.routes.Code Generation",

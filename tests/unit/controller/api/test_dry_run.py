@@ -8,6 +8,7 @@ import pytest
 from edge_router.controller.api.dry_run import BATCH, route
 from edge_router.controller.api.operations import surfaces
 from edge_router.controller.api.request import LlmRequest, RoutingHint
+from edge_router.controller.classifier import DecisionSource
 from edge_router.controller.classifier.decision import Decision
 from edge_router.controller.config import TextConfig
 from edge_router.controller.routing.plan import Plan
@@ -21,7 +22,7 @@ PLAN = Plan(
     DECISION,
     "Code",
     rule="long",
-    level="server",
+    source=DecisionSource.SERVER,
     decisions={"task_router": DECISION},
 )
 CHAT = surfaces(TextConfig(), frozenset())["/v1/chat/completions"]
@@ -54,6 +55,7 @@ async def test_a_decision_is_told_with_its_reasons() -> None:
         "probabilities": {"Code": 0.75, "Chatbot": 0.25},
         "decisions": {"task_router": {"label": "Code", "score": 0.5, "probabilities": {"Code": 0.75, "Chatbot": 0.25}}},
         "rule": "long",
+        "source": "server",
         "level": "server",
         "degraded": None,
     }

@@ -5,7 +5,7 @@ import pytest
 from edge_router.controller.api.models import ModelCatalog
 from edge_router.controller.caller import Caller
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.routing.errors import NoModelError
+from edge_router.controller.routing.errors import ModelNotFoundError
 
 ROUTES = RouterConfig.model_validate(
     {
@@ -47,5 +47,5 @@ def test_a_model_is_found_with_ollamas_tag_and_without(name: str, found: str) ->
 
 
 def test_a_model_that_is_not_listed_is_not_found() -> None:
-    with pytest.raises(NoModelError):
+    with pytest.raises(ModelNotFoundError):
         ModelCatalog(ROUTES, lambda name: name != "small", Caller()).model("qwen3:0.6b")

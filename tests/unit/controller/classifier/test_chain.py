@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from edge_router.contract import TASK_ROUTER
+from edge_router.controller.classifier import Classification, Labels
 from edge_router.controller.classifier.chain import ClassifierChain
-from edge_router.controller.classifier.classification import Classification
-from edge_router.controller.classifier.remote import Labels
 from edge_router.controller.config import ClassifierConfig
 from edge_router.errors import ConfigError, RequestError
 from tests.unit.controller.classifier.network import LABELS, Network
@@ -50,7 +49,7 @@ async def check_labels(chain: ClassifierChain) -> ClassifierChain:
 
 def facts(classification: Classification) -> tuple[str, str | None, str | None]:
     label = classification.decisions[TASK_ROUTER].label if classification.decisions else None
-    return classification.level, label, classification.reason
+    return classification.source, label, classification.reason
 
 
 async def test_without_router_servers_the_local_network_is_no_degradation(start: Start, network: Network) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.classifier.decision import Decision, decisions
+from edge_router.controller.classifier.decision import Decision, read_decisions
 from edge_router.tensors import text_tensor
 
 LABELS = {TASK_ROUTER: ["Chatbot", "Code"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}
@@ -23,7 +23,7 @@ def outputs(**changed: Any) -> dict[str, Any]:
 
 
 def test_both_policies_are_read_from_one_answer() -> None:
-    assert decisions(outputs(), LABELS) == {
+    assert read_decisions(outputs(), LABELS) == {
         TASK_ROUTER: Decision("Code", {"Chatbot": 0.25, "Code": 0.75}, None),
         COMPLEXITY_ROUTER: Decision("Reasoning", {"Reasoning": 0.75, "Creativity": 0.25}, 0.5),
     }
@@ -35,10 +35,10 @@ def test_what_is_no_finite_number_is_refused(output: str, number: float) -> None
     broken = outputs()
     broken[output][0, 0] = number
     with pytest.raises(ValueError, match=output):
-        decisions(broken, LABELS)
+        read_decisions(broken, LABELS)
 
 
 def test_a_refusal_does_not_repeat_what_the_server_said() -> None:
-    with pytest.raises(ValueError, match="none of the server's own") as refused:
-        decisions(outputs(TASK_LABEL=text_tensor([b"the prompt itself"])), LABELS)
+    with pytest.raises(ValueError, match="not one of the server's labels") as refused:
+        read_decisions(outputs(TASK_LABEL=text_tensor([b"the prompt itself"])), LABELS)
     assert "prompt" not in str(refused.value)

@@ -9,9 +9,8 @@ from edge_router.cli.dry_run import DryRunRequest
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.controller.api.request import LlmRequest, RequestFeatures, RoutingHint
 from edge_router.controller.caller import Caller
-from edge_router.controller.classifier.classification import Classification
+from edge_router.controller.classifier import Classification, ClassifierFault, DecisionSource, Labels
 from edge_router.controller.classifier.decision import Decision
-from edge_router.controller.classifier.remote import Labels
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.routing.context import RequestContext
 from edge_router.controller.routing.plan import Plan
@@ -32,12 +31,12 @@ def decision(label: str = "Code", confidence: float = 0.8, score: float | None =
 
 @dataclass
 class Classifier:
-    """A `Judge`. `reason`: why it cannot say anything."""
+    """A `PromptClassifier` with fixed decisions. `reason`: no decisions, for this reason."""
 
     label: str = "Code"
     confidence: float = 0.8
     score: float = 0.25
-    reason: str | None = None
+    reason: ClassifierFault | None = None
     texts: list[str] = field(default_factory=list)
 
     @property
@@ -47,9 +46,11 @@ class Classifier:
     async def classify(self, text: str) -> Classification:
         self.texts.append(text)
         if self.reason:
-            return Classification("none", None, self.reason)
+            return Classification(DecisionSource.NONE, None, self.reason)
         task = decision(self.label, self.confidence)
-        return Classification("server", {TASK_ROUTER: task, COMPLEXITY_ROUTER: decision("Reasoning", 0.6, self.score)})
+        return Classification(
+            DecisionSource.SERVER, {TASK_ROUTER: task, COMPLEXITY_ROUTER: decision("Reasoning", 0.6, self.score)}
+        )
 
 
 def routes(**content: Any) -> RouterConfig:

@@ -10,8 +10,9 @@ from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.operations import surfaces
 from edge_router.controller.api.request import RequestFeatures, RoutingHint
 from edge_router.controller.caller import Caller
+from edge_router.controller.classifier import ClassifierFault
 from edge_router.controller.config import TextConfig
-from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, NotSpokenError
+from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, UnsupportedOperationError
 from edge_router.controller.routing.router import Router
 from edge_router.errors import ForbiddenError, NotFoundError, RequestError
 from tests.unit.controller.routing.scenario import UPSTREAMS, Classifier, context, llm_request, planned, routes
@@ -89,7 +90,7 @@ async def test_a_conversation_that_needed_a_remote_upstream_is_kept_in_the_house
 
 @pytest.mark.parametrize(
     ("classifier", "upstream"),
-    [(Classifier("Code"), "small"), (Classifier("Other"), "large"), (Classifier(reason="classifier slow"), "small")],
+    [(Classifier("Code"), "small"), (Classifier("Other"), "large"), (Classifier(reason=ClassifierFault.SLOW), "small")],
     ids=["private", "not private", "nobody can say"],
 )
 @pytest.mark.parametrize("model", ["auto", "large"])
@@ -178,14 +179,14 @@ async def test_who_can_be_asked_in_other_words_is_not_left_out() -> None:
     ],
 )
 async def test_who_could_answer_is_named(speaks: dict[str, Any], said: str) -> None:
-    with pytest.raises(NotSpokenError, match=said) as refusal:
+    with pytest.raises(UnsupportedOperationError, match=said) as refusal:
         await planned({"upstreams": speaking(**speaks)}, llm_request("small", operation=Operation.MESSAGES))
     assert refusal.value.status == 400
 
 
 async def test_who_may_not_answer_is_not_named_as_one_who_could() -> None:
     content = {"upstreams": speaking(large=[Operation.MESSAGES])}
-    with pytest.raises(NotSpokenError) as refusal:
+    with pytest.raises(UnsupportedOperationError) as refusal:
         await planned(content, llm_request("small", operation=Operation.MESSAGES), context(headers=LOCAL))
     assert "large" not in str(refusal.value)
 

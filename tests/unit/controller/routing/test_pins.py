@@ -39,7 +39,7 @@ async def test_who_is_named_answers_and_nobody_else(
         "helpers": "small",
     }
     plan = await planned(content, llm_request(hint=hint), classifier=classifier)
-    assert (list(plan.upstreams), plan.label, plan.strategy, plan.level) == (upstreams, label, strategy, None)
+    assert (list(plan.upstreams), plan.label, plan.strategy, plan.source) == (upstreams, label, strategy, None)
     assert classifier.texts == []
 
 
@@ -57,7 +57,7 @@ RULES = [{"when": {"tools": False}, "to": "medium"}, {"name": "gpt", "when": {"m
 
 async def test_a_rule_may_stand_for_a_model_that_is_not_here() -> None:
     plan = await planned({"rules": RULES}, llm_request("gpt-4o"))
-    assert (list(plan.upstreams), plan.rule, plan.level) == (["large", "small"], "gpt", "rules")
+    assert (list(plan.upstreams), plan.rule, plan.source) == (["large", "small"], "gpt", "rules")
 
 
 @pytest.mark.parametrize("hint", [RoutingHint(model="claude"), RoutingHint(TASK_ROUTER, "manual", "gpt-4o")])

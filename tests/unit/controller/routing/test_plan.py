@@ -3,6 +3,7 @@
 import pytest
 
 from edge_router.controller.api.operation import Operation
+from edge_router.controller.classifier import DecisionSource
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
 from tests.unit.controller.routing.scenario import decision
@@ -14,7 +15,7 @@ FULL = Plan(
     decision("Code", 0.123456, 0.0),
     "Code",
     rule="tools",
-    level="cached",
+    source=DecisionSource.CACHED,
     degraded="large is down",
     classified_in=0.00123,
 )
@@ -29,6 +30,7 @@ def test_headers_say_what_is_known() -> None:
         "x-edge-router-confidence": "0.1235",
         "x-edge-router-score": "0.0",
         "x-edge-router-rule": "tools",
+        "x-edge-router-source": "cached",
         "x-edge-router-level": "cached",
         "x-edge-router-upstream": "small",
         "x-edge-router-model": "small-model",
@@ -54,5 +56,5 @@ def test_a_header_is_one_line_of_ascii_whatever_the_names_are(model: str, said: 
 def test_the_record_has_it_all() -> None:
     record = RequestRecord("id", Operation.CHAT)
     FULL.describe(record)
-    for name in ("policy", "strategy", "label", "rule", "level", "degraded", "classified_in"):
+    for name in ("policy", "strategy", "label", "rule", "source", "degraded", "classified_in"):
         assert getattr(record, name) == getattr(FULL, name)

@@ -6,6 +6,7 @@ import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.controller.api.request import RoutingHint
+from edge_router.controller.classifier import ClassifierFault
 from edge_router.errors import NotFoundError
 from tests.unit.controller.routing.scenario import Classifier, llm_request, planned
 
@@ -47,7 +48,7 @@ async def test_a_policy_without_a_score_does_not_reach_one() -> None:
 async def test_abstaining_is_for_every_policy_that_does_not_say_otherwise() -> None:
     content = {"abstain": {"confidence": 0.9}, "policies": {TASK_ROUTER: {"routes": {"Code": "large"}}}}
     plan = await planned(content)
-    assert (plan.upstreams[0], plan.rule, plan.label, plan.level) == ("small", "abstain", "Code", "server")
+    assert (plan.upstreams[0], plan.rule, plan.label, plan.source) == ("small", "abstain", "Code", "server")
     content["policies"] = {TASK_ROUTER: {"routes": {"Code": "large"}, "abstain": {}}}
     assert (await planned(content)).upstreams[0] == "large"
 
@@ -60,7 +61,7 @@ async def test_the_default_is_the_last_resort_of_every_route() -> None:
 @pytest.mark.parametrize(("policy", "upstream"), [({}, "small"), ({"default": "medium"}, "medium")])
 async def test_the_nearest_default_answers_where_nobody_could_classify(policy: dict[str, Any], upstream: str) -> None:
     content = {"policies": {TASK_ROUTER: {"routes": {"Code": "large"}, **policy}}}
-    plan = await planned(content, classifier=Classifier(reason="classifier slow"))
+    plan = await planned(content, classifier=Classifier(reason=ClassifierFault.SLOW))
     headers = plan.headers(plan.upstreams[0], "a-model")
     assert (plan.upstreams[0], headers["x-edge-router-degraded"]) == (upstream, "classifier slow")
     assert (headers["X-Chosen-Classifier"], headers["x-edge-router-level"]) == (upstream, "default")
@@ -90,4 +91,4 @@ async def test_an_unknown_policy_is_answered_with_those_there_are() -> None:
 async def test_nobody_is_asked_for_a_decision_that_would_change_nothing(content: dict[str, Any]) -> None:
     classifier = Classifier()
     plan = await planned(content, classifier=classifier)
-    assert (classifier.texts, plan.level) == ([], None)
+    assert (classifier.texts, plan.source) == ([], None)

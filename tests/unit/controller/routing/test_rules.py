@@ -7,6 +7,7 @@ import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.controller.api.request import RequestFeatures
+from edge_router.controller.classifier import ClassifierFault
 from edge_router.controller.routing.router import Router
 from tests.unit.controller.routing.scenario import (
     MONDAY_NOON,
@@ -120,8 +121,8 @@ async def test_the_classifier_is_asked_once_and_only_where_the_cheap_conditions_
 
 async def test_rules_that_need_no_decision_hold_when_nobody_can_classify() -> None:
     rules = [{"when": {"task": "Code"}, "to": "medium"}, {"when": {"tools": False}, "to": "large"}]
-    plan = await planned({"rules": rules}, classifier=Classifier(reason="classifier unavailable"))
-    assert (plan.upstreams[0], plan.level, plan.degraded) == ("large", "rules", "classifier unavailable")
+    plan = await planned({"rules": rules}, classifier=Classifier(reason=ClassifierFault.UNAVAILABLE))
+    assert (plan.upstreams[0], plan.source, plan.degraded) == ("large", "rules", "classifier unavailable")
 
 
 async def test_a_chat_uis_own_questions_go_to_their_own_target_before_the_rules() -> None:
@@ -143,7 +144,7 @@ async def test_what_is_looked_at_on_the_way_is_told_without_what_the_client_sent
     plan, steps = await router.explain(llm_request(features=RequestFeatures(tokens=20)), around)
     assert plan.upstreams[0] == "large"
     assert steps == [
-        ("rules.0", "the header x-team says something else"),
+        ("rules.0", "the header x-team has another value"),
         ("rules.1", "20 tokens are not below 10"),
         ("rules.2", "the task is Code"),
         ("policies.task_router.score.0.5", "there is no score"),

@@ -170,5 +170,5 @@ async def test_other_routes_keep_conversations_unless_they_say_otherwise_of_them
     kept = Kept()
     await kept.first(needs=True)
     new = routes(affinity={**ORDER, **changed}, rules=RULES, default="small", text={"earlier_turns": 1})
-    kept.router = kept.router.succeeded_by(new, Classifier())
+    kept.router = kept.router.reconfigured(new, Classifier())
     assert await kept.first() == upstream

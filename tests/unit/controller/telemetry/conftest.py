@@ -11,7 +11,7 @@ def answered(**more: object) -> RequestRecord:
         "policy": "task_router",
         "strategy": "triton",
         "label": "Code",
-        "level": "server",
+        "source": "server",
         "classified_in": 0.003,
         "upstream": "large",
         "model": "large-model",

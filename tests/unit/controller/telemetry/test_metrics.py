@@ -72,7 +72,7 @@ def test_a_failure_is_of_one_of_the_old_kinds(record: RequestRecord, kind: str) 
 
 
 def test_what_a_label_less_request_went_to_stands_in_for_the_label() -> None:
-    found = after(answered(label=None, policy=None, level=None, classified_in=None, strategy="pinned"))
+    found = after(answered(label=None, policy=None, source=None, classified_in=None, strategy="pinned"))
     assert value(found, "requests_per_model", model="large") == 1
     assert value(found, "edge_router_routed_total", policy="none", label="none", upstream="large") == 1
     assert value(found, "model_selection_time_seconds_count") == 0
@@ -89,21 +89,21 @@ def test_requests_are_counted_by_operation_status_and_outcome() -> None:
 
 def test_what_went_otherwise_than_wanted_is_counted() -> None:
     found = after(
-        answered(level="cached"),
-        answered(level="default", degraded="classifier does not answer", label=None),
+        answered(source="cached"),
+        answered(source="default", degraded="classifier does not answer", label=None),
         answered(upstream="small", fallback="large does not answer", attempts=3),
     )
-    assert value(found, "edge_router_decisions_total", level="cached") == 1
-    assert value(found, "edge_router_decisions_total", level="default") == 1
-    assert value(found, "edge_router_degraded_total", level="default") == 1
+    assert value(found, "edge_router_decisions_total", source="cached") == 1
+    assert value(found, "edge_router_decisions_total", source="default") == 1
+    assert value(found, "edge_router_degraded_total", source="default") == 1
     assert value(found, "edge_router_fallbacks_total", upstream="small") == 1
     assert value(found, "edge_router_retries_total", operation="chat") == 2
 
 
 def test_each_stage_has_its_own_times() -> None:
     found = after(answered())
-    assert value(found, "edge_router_classify_seconds_bucket", level="server", le="0.002") == 0
-    assert value(found, "edge_router_classify_seconds_bucket", level="server", le="0.005") == 1
+    assert value(found, "edge_router_classify_seconds_bucket", source="server", le="0.002") == 0
+    assert value(found, "edge_router_classify_seconds_bucket", source="server", le="0.005") == 1
     assert value(found, "edge_router_queue_seconds_sum", upstream="large") == pytest.approx(0.001)
     assert value(found, "edge_router_first_byte_seconds_sum", upstream="large") == pytest.approx(0.204)
     assert value(found, "edge_router_first_content_seconds_sum", upstream="large") == pytest.approx(0.21)
