@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine, open_session
 from edge_router.engines.torchscript import TorchscriptEngine
 from edge_router.stopwatch import memory, timed
@@ -73,11 +73,11 @@ def padded(run: Callable[[Array, Array], object]) -> Call:
 
 
 def trace(folder: Path) -> TorchscriptEngine:
-    return TorchscriptEngine.load(folder, Settings(network="model.pt"))
+    return TorchscriptEngine.load(folder, EngineSettings(network="model.pt"))
 
 
 def lean(folder: Path) -> Call:
-    return unpadded(OnnxEngine.load(folder, Settings()).run)
+    return unpadded(OnnxEngine.load(folder, EngineSettings()).run)
 
 
 def one_trace(folder: Path) -> Call:
@@ -92,7 +92,7 @@ def two_traces(folder: Path) -> Call:
 
 def products_alone(folder: Path) -> Call:
     """The floor: what the linear layers take, and nothing around them."""
-    session = open_session(folder / "model.onnx", Settings())
+    session = open_session(folder / "model.onnx", EngineSettings())
     chance = np.random.default_rng(0)
 
     def call(ids: Array) -> object:

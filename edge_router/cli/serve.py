@@ -25,7 +25,7 @@ def serve(
 ) -> None:
     """Serve every model of the repository to tritonclient, Triton's other clients and the controller."""
     from edge_router.server import server
-    from edge_router.server.settings import Settings
+    from edge_router.server.settings import ServerSettings
 
     given: dict[str, Any] = {
         "host": host,
@@ -36,6 +36,6 @@ def serve(
         "model_control": model_control,
         "memory_mb": memory_mb,
     }
-    settings = read(Settings, **given)
+    settings = read(ServerSettings, **given)
     typer.echo(f"edge-router serves {repository or model_repository()} on http://{host}:{http_port}/v2")
     server.serve(repository or model_repository(), settings)

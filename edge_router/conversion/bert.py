@@ -3,12 +3,12 @@
 from onnx import TensorProto
 
 from edge_router.conversion.encoder import Encoder, Weights
-from edge_router.conversion.graph import MICROSOFT, Graph, Numbers
+from edge_router.conversion.graph import MICROSOFT, GraphBuilder, Numbers
 from edge_router.conversion.transformer import after_attention, norm, projections
 from edge_router.engines.onnx import IDS, MASK
 
 
-def encode(graph: Graph, encoder: Encoder, weights: Weights, numbers: Numbers) -> str:
+def encode(graph: GraphBuilder, encoder: Encoder, weights: Weights, numbers: Numbers) -> str:
     """ids, mask INT64 [rows, tokens] -> hidden states FP32 [rows, tokens, width]."""
     mask = graph.node("Cast", MASK, to=TensorProto.INT32) if graph.masked else ""
     x = _embedded(graph, encoder, weights, numbers)
@@ -19,7 +19,7 @@ def encode(graph: Graph, encoder: Encoder, weights: Weights, numbers: Numbers) -
     return x
 
 
-def _embedded(graph: Graph, encoder: Encoder, weights: Weights, numbers: Numbers) -> str:
+def _embedded(graph: GraphBuilder, encoder: Encoder, weights: Weights, numbers: Numbers) -> str:
     prefix = "encoder.embeddings"
     places = weights[f"{prefix}.position_embeddings.weight"] + weights[f"{prefix}.token_type_embeddings.weight"][0]
     tokens, zero = graph.node("Shape", IDS, start=1, end=2), graph.integers(0)
@@ -28,7 +28,9 @@ def _embedded(graph: Graph, encoder: Encoder, weights: Weights, numbers: Numbers
     return norm(graph, encoder, weights, f"{prefix}.LayerNorm", graph.node("Add", words, place))
 
 
-def _attention(graph: Graph, encoder: Encoder, weights: Weights, name: str, x: str, mask: str, numbers: Numbers) -> str:
+def _attention(
+    graph: GraphBuilder, encoder: Encoder, weights: Weights, name: str, x: str, mask: str, numbers: Numbers
+) -> str:
     joined = numbers.linear(graph, name, x, *projections(encoder, weights, name))
     query, key, value = graph.split(joined, [encoder.width] * 3, axis=2)
     return graph.node(

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from edge_router.contract import NETWORK_FILE
 from edge_router.conversion.formats import FP32, Network, write
 from edge_router.conversion.smoothing import Peaks, observed
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import IDS, MASK, open_session
 from edge_router.tensors import Array
 
@@ -25,7 +25,7 @@ def peaks(network: Network, prompts: Sequence[Array], scratch: Path, progress: P
     found: dict[str, Array] = {}
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         write(form, network, Path(folder))
-        session = open_session(Path(folder) / NETWORK_FILE, Settings())
+        session = open_session(Path(folder) / NETWORK_FILE, EngineSettings())
         names = [output.name for output in session.get_outputs() if output.name.endswith(PEAK)]
         for ids in progress.track(prompts, description="calibrating"):
             row = ids[np.newaxis]

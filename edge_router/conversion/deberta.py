@@ -12,7 +12,7 @@ import numpy as np
 from onnx import TensorProto
 
 from edge_router.conversion.encoder import Encoder, Weights
-from edge_router.conversion.graph import Graph, Numbers
+from edge_router.conversion.graph import GraphBuilder, Numbers
 from edge_router.conversion.transformer import after_attention, norm, projections
 from edge_router.engines.onnx import IDS, MASK
 from edge_router.tensors import Array
@@ -37,7 +37,7 @@ class Shared(NamedTuple):
     """FP32 [rows, 1, 1, 1, n]: 0, or MASKED for padding; empty in a graph without a mask."""
 
 
-def encode(graph: Graph, encoder: Encoder, weights: Weights, numbers: Numbers) -> str:
+def encode(graph: GraphBuilder, encoder: Encoder, weights: Weights, numbers: Numbers) -> str:
     """ids, mask INT64 [rows, tokens] -> hidden states FP32 [rows, tokens, width]."""
     words = numbers.embedding(graph, IDS, weights["encoder.embeddings.word_embeddings.weight"])
     x = norm(graph, encoder, weights, "encoder.embeddings.LayerNorm", words)
@@ -62,7 +62,7 @@ def bucket(distances: Array, buckets: int, positions: int) -> Array:
     return np.where(np.abs(distances) <= middle, distances, np.sign(distances) * np.minimum(grown, buckets))
 
 
-def _shared(graph: Graph, encoder: Encoder) -> Shared:
+def _shared(graph: GraphBuilder, encoder: Encoder) -> Shared:
     farthest = encoder.max_positions
     distances = np.arange(-farthest, farthest + 1)
     table = bucket(distances, encoder.position_buckets, encoder.max_positions) + encoder.position_buckets
@@ -80,7 +80,7 @@ def _shared(graph: Graph, encoder: Encoder) -> Shared:
     return Shared(rows, folded, of_queries, of_keys, _mask(graph) if graph.masked else "")
 
 
-def _mask(graph: Graph) -> str:
+def _mask(graph: GraphBuilder) -> str:
     scores = graph.weight("masked", np.array([MASKED, 0], dtype=np.float32))
     return graph.node("Unsqueeze", graph.node("Gather", scores, MASK), graph.integers(1, 2, 3))
 
@@ -95,7 +95,7 @@ def _normed_places(encoder: Encoder, weights: Weights) -> Array:
 
 
 def _attention(
-    graph: Graph,
+    graph: GraphBuilder,
     encoder: Encoder,
     weights: Weights,
     name: str,
@@ -123,7 +123,7 @@ def _attention(
     )
 
 
-def _placed(graph: Graph, name: str, pair: str, table: Array, shared: Shared) -> tuple[str, str]:
+def _placed(graph: GraphBuilder, name: str, pair: str, table: Array, shared: Shared) -> tuple[str, str]:
     """What queries and keys, [rows, heads, 2, n, size], make of the places: [rows, heads, 1, n, n] each.
 
     A product has 2n + 1 columns, one a distance. Token j of row i stands in column n - i + j: of the queries at
@@ -168,6 +168,6 @@ def _by_head(encoder: Encoder, weight: Array, bias: Array) -> tuple[Array, Array
     return arranged(weight), arranged(bias)
 
 
-def _transposed(graph: Graph, x: str) -> str:
+def _transposed(graph: GraphBuilder, x: str) -> str:
     """The last two axes exchanged; ONNX Runtime makes it part of the product that follows."""
     return graph.node("Transpose", x, perm=[0, 1, 2, 4, 3])

@@ -12,9 +12,9 @@ from edge_router.contract import COMPLEXITY_ROUTER, LOGITS, SCORE
 from edge_router.conversion.calibration import peaks
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.formats import FP32, LADDER, Format, write
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
-from edge_router.stages.decide import Decide, Rules
+from edge_router.stages.decide import Decide, DecisionRules
 from edge_router.tensors import Array
 
 
@@ -79,7 +79,7 @@ def choose(
 
 def run(folder: Path, prompts: Sequence[Array], title: str, progress: Progress) -> Array:
     """FP32 [prompts, logits] of the network in `folder`, one prompt (INT64 [tokens]) at a time, as it is served."""
-    engine = OnnxEngine.load(folder, Settings())
+    engine = OnnxEngine.load(folder, EngineSettings())
     rows = []
     for ids in progress.track(prompts, description=title):
         row = ids[np.newaxis]
@@ -104,7 +104,7 @@ def compare(
 def _delta(checkpoint: Checkpoint, exact: Array, found: Array) -> float:
     if COMPLEXITY_ROUTER not in checkpoint.rules:
         return 0.0
-    decide = Decide(Rules.of(checkpoint.rules[COMPLEXITY_ROUTER]))
+    decide = Decide(DecisionRules.of(checkpoint.rules[COMPLEXITY_ROUTER]))
     answers = decide.run([{LOGITS: exact}, {LOGITS: found}])
     scores = [answer[SCORE] for answer in answers if not isinstance(answer, Exception)]
     return float(np.percentile(np.abs(scores[0] - scores[1]), 99))

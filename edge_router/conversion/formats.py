@@ -14,7 +14,7 @@ from edge_router.contract import NETWORK_FILE
 from edge_router.conversion import bert, deberta
 from edge_router.conversion.encoder import BERT, DEBERTA, Encoder, Weights
 from edge_router.conversion.graph import (
-    Graph,
+    GraphBuilder,
     Numbers,
     block_linear,
     float_embedding,
@@ -27,7 +27,7 @@ from edge_router.conversion.graph import (
 from edge_router.conversion.smoothing import Peaks, smoothed
 from edge_router.conversion.transformer import logits
 
-ENCODERS: Mapping[str, Callable[[Graph, Encoder, Weights, Numbers], str]] = {
+ENCODERS: Mapping[str, Callable[[GraphBuilder, Encoder, Weights, Numbers], str]] = {
     DEBERTA: deberta.encode,
     BERT: bert.encode,
 }

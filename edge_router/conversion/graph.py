@@ -31,7 +31,7 @@ BLOCK = 32
 """Weights that share a scale where a format scales blocks."""
 
 
-class Graph:
+class GraphBuilder:
     """Every method appends and returns the name of what it made."""
 
     def __init__(
@@ -102,18 +102,20 @@ class Graph:
 
 
 @contextmanager
-def written(file: Path, precision: type[np.floating[Any]] = np.float32, *, masked: bool = True) -> Iterator[Graph]:
+def written(
+    file: Path, precision: type[np.floating[Any]] = np.float32, *, masked: bool = True
+) -> Iterator[GraphBuilder]:
     """A graph that is `file` when the block ends, with its weights in `file`.data: ONNX Runtime maps that, and pages
     that no prompt touches never become resident."""
     with file.with_name(f"{file.name}.data").open("wb") as data:
-        graph = Graph(data, f"{file.name}.data", precision, masked=masked)
+        graph = GraphBuilder(data, f"{file.name}.data", precision, masked=masked)
         yield graph
     file.write_bytes(graph.model().SerializeToString())
 
 
-Linear: TypeAlias = Callable[[Graph, str, str, Array, Array], str]
+Linear: TypeAlias = Callable[[GraphBuilder, str, str, Array, Array], str]
 """(graph, name, x, weight [out, in], bias [out]) -> x @ weight.T + bias, in the graph's precision."""
-Embedding: TypeAlias = Callable[[Graph, str, Array], str]
+Embedding: TypeAlias = Callable[[GraphBuilder, str, Array], str]
 """(graph, ids, table) -> FP32 rows of the table."""
 
 
@@ -127,14 +129,14 @@ class Numbers:
     """Of the folded position rows, the only large table beside the words."""
 
 
-def float_linear(graph: Graph, name: str, x: str, weight: Array, bias: Array) -> str:
+def float_linear(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Array) -> str:
     matrix = graph.weight(f"{name}.weight", weight.T.astype(graph.precision))
     return graph.node(
         "Add", graph.node("MatMul", x, matrix), graph.weight(f"{name}.bias", bias.astype(graph.precision))
     )
 
 
-def int8_linear(graph: Graph, name: str, x: str, weight: Array, bias: Array) -> str:
+def int8_linear(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Array) -> str:
     """int8 weights with one scale an output; `x` is scaled at run time, the whole tensor at once.
 
     Weights use 7 bits: processors without VNNI add two products in 16 bits, which 8-bit weights overflow.
@@ -152,7 +154,7 @@ def int8_linear(graph: Graph, name: str, x: str, weight: Array, bias: Array) -> 
     )
 
 
-def block_linear(graph: Graph, name: str, x: str, weight: Array, bias: Array) -> str:
+def block_linear(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Array) -> str:
     """8-bit weights with one scale for every 32 inputs of an output, and so has `x` at run time: an outlier spoils its
     own block alone."""
     outputs, inputs = weight.shape
@@ -174,16 +176,16 @@ def block_linear(graph: Graph, name: str, x: str, weight: Array, bias: Array) ->
     return graph.node("Add", product, graph.weight(f"{name}.bias", bias))
 
 
-def float_embedding(graph: Graph, ids: str, table: Array) -> str:
+def float_embedding(graph: GraphBuilder, ids: str, table: Array) -> str:
     return graph.node("Gather", graph.weight("words", table), ids)
 
 
-def half_embedding(graph: Graph, ids: str, table: Array) -> str:
+def half_embedding(graph: GraphBuilder, ids: str, table: Array) -> str:
     rows = graph.node("Gather", graph.weight("words", table.astype(np.float16)), ids)
     return graph.node("Cast", rows, to=TensorProto.FLOAT)
 
 
-def int8_embedding(graph: Graph, ids: str, table: Array) -> str:
+def int8_embedding(graph: GraphBuilder, ids: str, table: Array) -> str:
     """One scale a row: a quarter of the size, an error below 1/254 of a row's largest value."""
     scale = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, SMALLEST_NORMAL).astype(np.float32)
     levels = graph.node("Gather", graph.weight("words", np.rint(table / scale).astype(np.int8)), ids)

@@ -9,7 +9,7 @@ import torch
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.eager import Eager
 from edge_router.conversion.errors import CheckpointError
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
 
@@ -20,7 +20,7 @@ TOLERANCE = 1e-5
 def check(checkpoint: Checkpoint, folder: Path, prompts: Sequence[Array]) -> float:
     """The largest difference of a logit between the network in `folder` and eager torch, as a share of the largest
     logit. `prompts`: INT64 [tokens] each. Raises CheckpointError when it is above TOLERANCE."""
-    engine, eager = OnnxEngine.load(folder, Settings()), Eager(checkpoint)
+    engine, eager = OnnxEngine.load(folder, EngineSettings()), Eager(checkpoint)
     found, wanted = [], []
     for ids in prompts:
         row = ids[np.newaxis]

@@ -6,7 +6,7 @@ from typing import Any
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.conversion.encoder import Config
 from edge_router.conversion.errors import CheckpointError
-from edge_router.stages.decide import Head, Rules
+from edge_router.stages.decide import DecisionRules, Head
 
 LABELS: Mapping[str, Sequence[str]] = {
     TASK_ROUTER: (
@@ -64,7 +64,7 @@ def rules(config: Config, found: Sequence[Head]) -> dict[str, dict[str, Any]]:
             "score": "confidence" if policy == TASK_ROUTER else _score(own),
         }
         try:
-            Rules.of(contents[policy])
+            DecisionRules.of(contents[policy])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"config.json: {error}") from error
     return contents

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from edge_router.conversion.graph import Graph, Linear
+from edge_router.conversion.graph import GraphBuilder, Linear
 from edge_router.tensors import Array
 
 STRENGTH = 0.5
@@ -27,7 +27,7 @@ def factors(peak: Array, weight: Array) -> Array:
 def smoothed(linear: Linear, peaks: Peaks) -> Linear:
     """`linear` with its input divided by the factors and its weights multiplied with them: the same product."""
 
-    def apply(graph: Graph, name: str, x: str, weight: Array, bias: Array) -> str:
+    def apply(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Array) -> str:
         factor = factors(peaks[name], weight)
         divided = graph.node("Mul", x, graph.weight(f"{name}.smoothing", 1 / factor))
         return linear(graph, name, divided, weight * factor, bias)
@@ -38,7 +38,7 @@ def smoothed(linear: Linear, peaks: Peaks) -> Linear:
 def observed(linear: Linear) -> Linear:
     """`linear`, with the peak of each of its inputs as one more output of the network, called NAME.peak."""
 
-    def apply(graph: Graph, name: str, x: str, weight: Array, bias: Array) -> str:
+    def apply(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Array) -> str:
         graph.node("ReduceMax", graph.node("Abs", x), name=f"{name}.peak", axes=[0, 1], keepdims=0)
         graph.output(f"{name}.peak", [weight.shape[1]])
         return linear(graph, name, x, weight, bias)

@@ -4,7 +4,7 @@ import numpy as np
 from onnx import TensorProto
 
 from edge_router.conversion.encoder import PROJECTIONS, Encoder, Weights
-from edge_router.conversion.graph import MICROSOFT, Graph, Numbers
+from edge_router.conversion.graph import MICROSOFT, GraphBuilder, Numbers
 from edge_router.engines.onnx import LOGITS, MASK
 from edge_router.tensors import Array
 
@@ -17,7 +17,7 @@ def projections(encoder: Encoder, weights: Weights, name: str) -> tuple[Array, A
 
 
 def after_attention(
-    graph: Graph, encoder: Encoder, weights: Weights, name: str, x: str, attended: str, numbers: Numbers
+    graph: GraphBuilder, encoder: Encoder, weights: Weights, name: str, x: str, attended: str, numbers: Numbers
 ) -> str:
     """The rest of the layer called `name`. `x`: what came into the layer, FP32; `attended`: what its attention found,
     in the graph's precision."""
@@ -36,12 +36,12 @@ def after_attention(
     return add_and_norm(linear("output.dense", inner), x, "output")
 
 
-def norm(graph: Graph, encoder: Encoder, weights: Weights, name: str, x: str) -> str:
+def norm(graph: GraphBuilder, encoder: Encoder, weights: Weights, name: str, x: str) -> str:
     scale, bias = (graph.weight(f"{name}.{part}", weights[f"{name}.{part}"]) for part in ("weight", "bias"))
     return graph.node("LayerNormalization", x, scale, bias, epsilon=encoder.epsilon)
 
 
-def logits(graph: Graph, weights: Weights, hidden: str) -> None:
+def logits(graph: GraphBuilder, weights: Weights, hidden: str) -> None:
     """The heads over the mean of the tokens: FP32 [rows, tokens, width] -> `logits`."""
     mean = _mean_of_marked(graph, hidden) if graph.masked else graph.node("ReduceMean", hidden, axes=[1], keepdims=0)
     # The heads are a thousandth of the work and decide: they stay in float.
@@ -50,7 +50,7 @@ def logits(graph: Graph, weights: Weights, hidden: str) -> None:
     graph.output(LOGITS, ["rows", len(weights["head.bias"])])
 
 
-def _mean_of_marked(graph: Graph, hidden: str) -> str:
+def _mean_of_marked(graph: GraphBuilder, hidden: str) -> str:
     """Over the tokens that the mask marks."""
     one = graph.integers(1)
     mask = graph.node("Cast", MASK, to=TensorProto.FLOAT)

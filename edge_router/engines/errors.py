@@ -1,7 +1,7 @@
-"""What an engine raises."""
+"""Errors of the engines."""
 
 from edge_router.errors import RouterError
 
 
 class EngineError(RouterError):
-    """The network refused its input: an id outside the vocabulary, or more tokens than it has positions."""
+    """The network refused its input: an id is outside the vocabulary, or there are more tokens than positions."""

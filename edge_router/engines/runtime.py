@@ -1,7 +1,7 @@
-"""ONNX Runtime, kept from reporting its use.
+"""Imports ONNX Runtime with its telemetry off.
 
-Since 1.32 its builds for Linux send telemetry to their maker unless this is set before the import.
-Nothing of this package imports `onnxruntime` in another way.
+Since 1.32 its Linux builds send telemetry to their vendor unless this variable is set before the import. Every module
+of this package imports `onnxruntime` from here.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""How a network file is run: what the model's config.pbtxt says of it, whatever the engine."""
+"""Settings for running a network file, from the model's config.pbtxt; the same for every engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ TENSORRT: Final = "TensorrtExecutionProvider"
 
 
 @dataclass(frozen=True)
-class Settings:
+class EngineSettings:
+    """Settings of an engine."""
+
     network: str = NETWORK_FILE
-    """The file in the version folder."""
+    """Name of the network's file in the version folder."""
     threads: int = 0
-    """Of one run; 0 = one for each core."""
+    """Threads of one run; 0 = one for each core."""
     providers: Sequence[str] = (CPU,)
-    """By ONNX Runtime's names for them, first choice first. The first is a promise: a network that would run elsewhere
-    is refused."""
+    """ONNX Runtime's execution providers, first choice first. A network that the first one cannot run is refused."""
     tensorrt_cache: str = ""
-    """Folder for what TensorRT builds, which takes minutes; without it every start builds anew."""
+    """Folder for the engines that TensorRT builds, which takes minutes; without it every start builds them again."""

@@ -1,4 +1,4 @@
-"""TorchScript: a `.pt` file of torch.jit.trace, as NVIDIA publishes its routers."""
+"""Runs TorchScript: `.pt` files of torch.jit.trace, the form in which NVIDIA publishes its routers."""
 
 import warnings
 from collections.abc import Mapping
@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from edge_router.engines.errors import EngineError
-from edge_router.engines.settings import CPU, CUDA, Settings
+from edge_router.engines.settings import CPU, CUDA, EngineSettings
 from edge_router.engines.trace import Trace
 from edge_router.errors import RepositoryError
 from edge_router.tensors import Array
 
 DEVICES: Mapping[str, str] = {CPU: "cpu", CUDA: "cuda"}
-"""ONNX Runtime's names, which PROVIDERS uses for every engine -> torch's."""
+"""torch's device names by ONNX Runtime's provider names, which PROVIDERS uses for every engine."""
 
 
 class TorchscriptEngine:
-    """Takes ids and mask by position, gives logits."""
+    """A traced network; takes ids and mask by position and returns logits."""
 
     masked = True
 
@@ -26,19 +26,19 @@ class TorchscriptEngine:
         self._device = device
 
     @classmethod
-    def load(cls, folder: Path, settings: Settings) -> Self:
-        file, asked = folder / settings.network, settings.providers[0]
-        if asked not in DEVICES:
+    def load(cls, folder: Path, settings: EngineSettings) -> Self:
+        file, provider = folder / settings.network, settings.providers[0]
+        if provider not in DEVICES:
             raise RepositoryError(
-                f"{file}: TorchScript does not run on {asked}; set PROVIDERS to one of {', '.join(DEVICES)}"
+                f"{file}: TorchScript does not run on {provider}; set PROVIDERS to one of {', '.join(DEVICES)}"
             )
-        device = DEVICES[asked]
+        device = DEVICES[provider]
         Trace.read(file).check(device)
         torch = _torch(file)
         if device == "cuda" and not torch.cuda.is_available():
             raise RepositoryError(
-                f"{file}: PROVIDERS asks for {asked}, but torch {torch.__version__} finds no GPU; "
-                f"give it the device or set PROVIDERS to {CPU}"
+                f"{file}: PROVIDERS names {provider} first, but torch {torch.__version__} finds no GPU; "
+                f"attach the device or set PROVIDERS to {CPU}"
             )
         if settings.threads:
             torch.set_num_threads(settings.threads)
@@ -47,15 +47,15 @@ class TorchscriptEngine:
     def run(self, ids: Array, mask: Array) -> Array:
         try:
             with self._torch.inference_mode():
-                found = self._module(*(self._torch.from_numpy(tensor).to(self._device) for tensor in (ids, mask)))
-                logits: Array = found.float().cpu().numpy()
-        except Exception as error:  # TorchScript's errors share no base but Exception, and repeat what they were given
+                output = self._module(*(self._torch.from_numpy(tensor).to(self._device) for tensor in (ids, mask)))
+                logits: Array = output.float().cpu().numpy()
+        except Exception as error:  # TorchScript's errors share no base but Exception, and repeat the input
             raise EngineError("TorchScript refused the input") from error
         return logits
 
 
 def _torch(file: Path) -> Any:
-    """Half a gigabyte that only this engine needs, so it is imported here."""
+    """Imports torch here, not at the top: it takes half a gigabyte and only this engine needs it."""
     try:
         import torch
     except ImportError as error:
@@ -66,7 +66,7 @@ def _torch(file: Path) -> Any:
 def _module(torch: Any, file: Path, device: str) -> Any:
     try:
         with warnings.catch_warnings():
-            # torch would have other forms than the one that NVIDIA publishes.
+            # torch deprecates torch.jit, the form that NVIDIA publishes.
             warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)
             return torch.jit.load(str(file), map_location=device).eval()
     except Exception as error:

@@ -1,7 +1,7 @@
-"""What a `.pt` file is, read without torch: a graph of torch.jit.trace, and the kind of device it was traced on.
+"""Inspects a `.pt` file without torch: is it a torch.jit.trace, and on which kind of device was it traced?
 
-A trace holds the devices of its making as constants. Loading it elsewhere moves its tensors and leaves those: the first
-run then ends in "Expected all tensors to be on the same device".
+A trace holds the device it was traced on as constants. Loading it on another device moves its tensors but not these
+constants, and the first run fails with "Expected all tensors to be on the same device".
 """
 
 import re
@@ -14,15 +14,17 @@ from edge_router.errors import RepositoryError
 
 CPU: Final = "cpu"
 DEVICE = re.compile(rb'torch\.(?:device\("([a-z]+)|(cuda)\()')
-"""In the archive's code: a constant, or the operator that moves a tensor to a GPU."""
+"""A device in the archive's code: a constant, or the operator that moves a tensor to a GPU."""
 
 
 @dataclass(frozen=True)
 class Trace:
+    """A file of torch.jit.trace and its device."""
+
     file: Path
     device: str | None
-    """`cpu`, `cuda`, ...; None when the graph names none and runs anywhere. What is traced on a GPU names `cpu` too:
-    numbers that are made on the way live there."""
+    """`cpu`, `cuda`, ...; None when the graph names no device and runs on any. A trace from a GPU names `cpu` too, for
+    scalars."""
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -34,20 +36,19 @@ class Trace:
         except OSError as error:
             raise RepositoryError(f"{file}: {error.strerror}") from error
         except zipfile.BadZipFile as error:
-            raise RepositoryError(f"{file}: cut short, or no TorchScript file at all; trace it again") from error
+            raise RepositoryError(f"{file}: truncated or not a TorchScript file; trace it again") from error
         if not code:
             raise RepositoryError(
-                f"{file}: holds no TorchScript graph; a pickle of torch.save runs whatever code its maker put into it "
-                "and is never read: trace the checkpoint with edge-router models retrace CHECKPOINT"
+                f"{file}: holds no TorchScript graph; a pickle of torch.save can run any code and is not read; "
+                "trace the checkpoint with: edge-router models retrace CHECKPOINT"
             )
-        named = {(found[1] or found[2]).decode() for text in code for found in DEVICE.finditer(text)}
-        return cls(file, min(named - {CPU}, default=CPU if named else None))
+        devices = {(match[1] or match[2]).decode() for text in code for match in DEVICE.finditer(text)}
+        return cls(file, min(devices - {CPU}, default=CPU if devices else None))
 
     def check(self, device: str) -> None:
         """Raises RepositoryError when the graph cannot run on this kind of device."""
         if self.device not in (None, device):
             raise RepositoryError(
-                f"{self.file}: traced on {self.device}, and its graph holds that device whatever it is loaded on, so "
-                f"it cannot run on {device}; trace the original weights again: "
-                f"edge-router models retrace CHECKPOINT --device {device}"
+                f"{self.file}: was traced on {self.device} and cannot run on {device}; trace the original weights "
+                f"again with: edge-router models retrace CHECKPOINT --device {device}"
             )

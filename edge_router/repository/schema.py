@@ -12,9 +12,9 @@ if TYPE_CHECKING:
         ModelOutput,
     )
 else:
-    from edge_router.v2.generated import generated
+    from edge_router.v2.generated import generated_module
 
-    schema = generated("model_config_pb2")
+    schema = generated_module("model_config_pb2")
     DataType, ModelConfig, ModelEnsembling = schema.DataType, schema.ModelConfig, schema.ModelEnsembling
     ModelInput, ModelInstanceGroup, ModelOutput = schema.ModelInput, schema.ModelInstanceGroup, schema.ModelOutput
 

@@ -1,2 +1,4 @@
-"""The light server: a model repository behind the V2 protocol, without Triton. It knows models, tensors and nothing of
-what they decide."""
+"""The light server: serves a model repository over the V2 protocol without Triton.
+
+It knows models and tensors, and nothing of what the models decide.
+"""

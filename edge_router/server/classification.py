@@ -1,4 +1,4 @@
-"""The classification extension: instead of a tensor, its best classes as text, "value:index:label".
+"""The classification extension: an output's best classes as text, "value:index:label", instead of the tensor.
 
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_classification.md
 """
@@ -12,24 +12,26 @@ from edge_router.errors import RequestError
 from edge_router.tensors import DATATYPES, Array
 
 
-def classes(name: str, tensor: Array, count: int, labels: Sequence[str], *, batched: bool) -> Array:
-    """BYTES [rows, classes], best class first; without a batch axis [classes]. A class beyond `labels` has none.
+def top_classes(name: str, tensor: Array, count: int, labels: Sequence[str], *, batched: bool) -> Array:
+    """The `count` best classes as BYTES [rows, classes], best first; without a batch axis [classes].
 
-    Raises RequestError for an output that is text.
+    A class whose index is beyond `labels` has no label. Raises RequestError for an output that is text.
     """
     if tensor.dtype == np.object_:
-        raise RequestError(f"output {name} is {DATATYPES[tensor.dtype]}, which has no classes; ask for it as it is")
+        raise RequestError(
+            f"output {name} is {DATATYPES[tensor.dtype]}, which has no classes; request it without classification"
+        )
     shape = tensor.shape[:1] if batched else ()
     rows = tensor.reshape(math.prod(shape), -1)
     best = np.argsort(-rows.astype(np.float64), axis=1, kind="stable")[:, :count]
-    found = np.empty(best.shape, dtype=np.object_)
+    classes = np.empty(best.shape, dtype=np.object_)
     for row, column in np.ndindex(*best.shape):
         index = int(best[row, column])
-        found[row, column] = _class(rows[row, index], index, labels)
-    return found.reshape(*shape, best.shape[1])
+        classes[row, column] = _class_text(rows[row, index], index, labels)
+    return classes.reshape(*shape, best.shape[1])
 
 
-def _class(value: np.generic, index: int, labels: Sequence[str]) -> bytes:
+def _class_text(value: np.generic, index: int, labels: Sequence[str]) -> bytes:
     number = f"{value:f}" if isinstance(value, np.floating) else f"{value}"
     label = f":{labels[index]}" if index < len(labels) else ""
     return f"{number}:{index}{label}".encode()

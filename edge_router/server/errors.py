@@ -1,21 +1,21 @@
-"""What can go wrong here besides a wrong request."""
+"""Errors of the light server besides a wrong request."""
 
 from edge_router.errors import RouterError, UnavailableError
 
 
 class QueueFullError(UnavailableError):
-    """More requests wait than may wait."""
+    """The queue is full."""
 
 
-class DeadlineError(UnavailableError):
-    """The time of the request ran out before its answer was there."""
+class DeadlineExceededError(UnavailableError):
+    """The request's deadline passed before the model answered."""
 
 
 class ModelFailedError(RouterError):
-    """A model raised what no request should be able to raise. The log has its kind; the client learns no more."""
+    """A model raised an unexpected exception. The log names its type; the client is told nothing else."""
 
 
-class NotAllowedError(RouterError):
-    """The server was started so that nobody may ask this of it."""
+class ModelControlError(RouterError):
+    """The server's model control mode does not allow loading and unloading."""
 
-    status = 503  # as Triton says it
+    status = 503  # as Triton answers

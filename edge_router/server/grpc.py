@@ -1,4 +1,5 @@
-"""V2 over gRPC, on the service definition that tritonclient carries. A call that is not here answers UNIMPLEMENTED."""
+"""V2 over gRPC, by the service definition that tritonclient carries. Calls that are missing here answer
+UNIMPLEMENTED."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -10,35 +11,36 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
 
 from edge_router.errors import ConfigError, NotFoundError, RequestError, RouterError
-from edge_router.server import description
-from edge_router.server.catalog import Catalog
+from edge_router.server import metadata
+from edge_router.server.grpc_tensors import read_inputs, write_outputs
 from edge_router.server.inference import Inference
-from edge_router.server.settings import Settings
+from edge_router.server.registry import ModelRegistry
+from edge_router.server.settings import ServerSettings
 from edge_router.server.statistics import Statistics
-from edge_router.server.tensor_message import read_inputs, write_outputs
-from edge_router.v2.generated import generated
+from edge_router.v2.generated import generated_module
 from edge_router.v2.request import InferRequest, RequestedOutput
 
 log = structlog.get_logger()
 
-v2 = generated("service_pb2")
+v2 = generated_module("service_pb2")
 SERVICE = v2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-CODES: Mapping[int, grpc.StatusCode] = {
+STATUS_CODES: Mapping[int, grpc.StatusCode] = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     404: grpc.StatusCode.NOT_FOUND,
     503: grpc.StatusCode.UNAVAILABLE,
 }
 MICROSECONDS = 1e-6
+FAILED = "the server failed on this call; its log names the error"
 
 Message: TypeAlias = Any  # generated classes have no types of their own
 Call: TypeAlias = Callable[[Message], Awaitable[Message]]
 
 
-class Service:
-    """The calls by their names in the service definition."""
+class GrpcService:
+    """Implements the calls of V2's GRPCInferenceService."""
 
-    def __init__(self, catalog: Catalog, inference: Inference, statistics: Statistics) -> None:
-        self._catalog = catalog
+    def __init__(self, registry: ModelRegistry, inference: Inference, statistics: Statistics) -> None:
+        self._registry = registry
         self._inference = inference
         self._statistics = statistics
 
@@ -68,62 +70,65 @@ class Service:
 
     async def _model_ready(self, request: Message) -> Message:
         try:
-            self._catalog.find(request.name, request.version)
+            self._registry.find(request.name, request.version)
         except NotFoundError:
             return v2.ModelReadyResponse(ready=False)
         return v2.ModelReadyResponse(ready=True)
 
     async def _server(self, request: Message) -> Message:
-        return ParseDict(description.server(), v2.ServerMetadataResponse())
+        return ParseDict(metadata.server_metadata(), v2.ServerMetadataResponse())
 
     async def _model(self, request: Message) -> Message:
-        asked = self._catalog.find(request.name, request.version)
-        versions = [asked] if request.version else self._catalog.versions(request.name)
-        return ParseDict(description.model(versions, asked), v2.ModelMetadataResponse())
+        served = self._registry.find(request.name, request.version)
+        versions = [served] if request.version else self._registry.versions(request.name)
+        return ParseDict(metadata.model_metadata(versions, served), v2.ModelMetadataResponse())
 
     async def _config(self, request: Message) -> Message:
-        return v2.ModelConfigResponse(config=self._catalog.find(request.name, request.version).config)
+        return v2.ModelConfigResponse(config=self._registry.find(request.name, request.version).config)
 
     async def _model_statistics(self, request: Message) -> Message:
-        served = self._catalog.asked(request.name, request.version)
-        return ParseDict(description.statistics(served, self._statistics), v2.ModelStatisticsResponse())
+        served = self._registry.select(request.name, request.version)
+        return ParseDict(metadata.model_statistics(served, self._statistics), v2.ModelStatisticsResponse())
 
     async def _index(self, request: Message) -> Message:
-        return ParseDict({"models": self._catalog.index(ready_only=request.ready)}, v2.RepositoryIndexResponse())
+        return ParseDict({"models": self._registry.index(ready_only=request.ready)}, v2.RepositoryIndexResponse())
 
     async def _load(self, request: Message) -> Message:
         if request.parameters:
-            raise RequestError("a load takes no parameters here; the repository on disk says what is served")
-        await self._catalog.load(request.model_name)
+            raise RequestError("load parameters are not supported; the server loads the repository as it is on disk")
+        await self._registry.load(request.model_name)
         return v2.RepositoryModelLoadResponse()
 
     async def _unload(self, request: Message) -> Message:
-        await self._catalog.unload(request.model_name)
+        await self._registry.unload(request.model_name)
         return v2.RepositoryModelUnloadResponse()
 
     async def _infer(self, request: Message) -> Message:
-        served = self._catalog.find(request.model_name, request.model_version)
-        reply = await self._inference.infer(served, _read(request))
+        served = self._registry.find(request.model_name, request.model_version)
+        inferred = await self._inference.infer(served, _infer_request(request))
         response = v2.ModelInferResponse(
-            model_name=reply.model, model_version=str(reply.version), id=reply.id, parameters=_written(reply.parameters)
+            model_name=inferred.model,
+            model_version=str(inferred.version),
+            id=inferred.id,
+            parameters=_infer_parameters(inferred.parameters),
         )
-        write_outputs(response, reply.outputs)
+        write_outputs(response, inferred.outputs)
         return response
 
     async def _stream_infer(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
-        """A request that fails is answered in its place; the stream goes on."""
+        """Answers requests in order. A failed request gets an error message, and the stream goes on."""
         async for request in requests:
             try:
                 response = await self._infer(request)
                 response.parameters["triton_final_response"].bool_param = True
                 yield v2.ModelStreamInferResponse(infer_response=response)
             except RouterError as error:
-                nothing = v2.ModelInferResponse(id=request.id)
-                yield v2.ModelStreamInferResponse(error_message=str(error), infer_response=nothing)
+                empty = v2.ModelInferResponse(id=request.id)
+                yield v2.ModelStreamInferResponse(error_message=str(error), infer_response=empty)
 
 
-async def serve_grpc(service: Service, settings: Settings, stopped: asyncio.Event) -> None:
-    """Serves until `stopped`; calls under way are finished first."""
+async def serve_grpc(service: GrpcService, settings: ServerSettings, stopped: asyncio.Event) -> None:
+    """Serves until `stopped` is set; calls in flight are finished first."""
     limit = settings.body_bytes
     server = grpc.aio.server(
         options=[
@@ -141,7 +146,7 @@ async def serve_grpc(service: Service, settings: Settings, stopped: asyncio.Even
     await server.stop(settings.answer_seconds)
 
 
-def _read(request: Message) -> InferRequest:
+def _infer_request(request: Message) -> InferRequest:
     outputs = [
         RequestedOutput(output.name, output.parameters["classification"].int64_param)
         if "classification" in output.parameters
@@ -152,7 +157,7 @@ def _read(request: Message) -> InferRequest:
     return InferRequest(read_inputs(request), outputs, request.id, timeout or None)
 
 
-def _written(parameters: Mapping[str, bool | int]) -> dict[str, Message]:
+def _infer_parameters(parameters: Mapping[str, bool | int]) -> dict[str, Message]:
     return {
         name: v2.InferParameter(bool_param=value) if isinstance(value, bool) else v2.InferParameter(int64_param=value)
         for name, value in parameters.items()
@@ -160,32 +165,32 @@ def _written(parameters: Mapping[str, bool | int]) -> dict[str, Message]:
 
 
 def _unary(name: str, call: Call) -> grpc.RpcMethodHandler:
-    async def answered(request: Message, context: Any) -> Message:
+    async def respond(request: Message, context: Any) -> Message:
         try:
             return await call(request)
         except RouterError as error:
-            await context.abort(CODES.get(error.status, grpc.StatusCode.INTERNAL), str(error))
+            await context.abort(STATUS_CODES.get(error.status, grpc.StatusCode.INTERNAL), str(error))
         except Exception as error:
             log.error("call failed", call=name, error=type(error).__name__)
-            await context.abort(grpc.StatusCode.INTERNAL, "the server failed on this call; its log names the error")
+            await context.abort(grpc.StatusCode.INTERNAL, FAILED)
 
-    read, write = _wire(name)
-    return grpc.unary_unary_rpc_method_handler(answered, read, write)
+    deserialize, serialize = _serializers(name)
+    return grpc.unary_unary_rpc_method_handler(respond, deserialize, serialize)
 
 
 def _stream(name: str, call: Callable[[AsyncIterator[Message]], AsyncIterator[Message]]) -> grpc.RpcMethodHandler:
-    async def answered(requests: AsyncIterator[Message], context: Any) -> AsyncIterator[Message]:
+    async def respond(requests: AsyncIterator[Message], context: Any) -> AsyncIterator[Message]:
         try:
             async for response in call(requests):
                 yield response
         except Exception as error:
             log.error("call failed", call=name, error=type(error).__name__)
-            await context.abort(grpc.StatusCode.INTERNAL, "the server failed on this call; its log names the error")
+            await context.abort(grpc.StatusCode.INTERNAL, FAILED)
 
-    read, write = _wire(name)
-    return grpc.stream_stream_rpc_method_handler(answered, read, write)
+    deserialize, serialize = _serializers(name)
+    return grpc.stream_stream_rpc_method_handler(respond, deserialize, serialize)
 
 
-def _wire(name: str) -> tuple[Callable[[bytes], Message], Callable[[Message], bytes]]:
+def _serializers(name: str) -> tuple[Callable[[bytes], Message], Callable[[Message], bytes]]:
     method = SERVICE.methods_by_name[name]
     return GetMessageClass(method.input_type).FromString, lambda message: message.SerializeToString()

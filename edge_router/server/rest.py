@@ -12,15 +12,15 @@ from edge_router.asgi.disconnect import CancelOnDisconnect
 from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.errors import NotFoundError, RequestError, RouterError
-from edge_router.server import description
-from edge_router.server.catalog import Catalog
+from edge_router.server import metadata
 from edge_router.server.compression import compress, decompress, negotiate_encoding
 from edge_router.server.inference import Inference
 from edge_router.server.raw import raw_request
-from edge_router.server.settings import Settings
+from edge_router.server.registry import ModelRegistry
+from edge_router.server.settings import ServerSettings
 from edge_router.server.statistics import Statistics
-from edge_router.v2.reply import encode_reply
 from edge_router.v2.request import decode_request
+from edge_router.v2.response import encode_response
 
 log = structlog.get_logger()
 
@@ -28,33 +28,37 @@ HEADER_LENGTH = "inference-header-content-length"
 JSON = "application/json"
 BINARY = "application/octet-stream"
 DIGITS = re.compile("[0-9]+")
-LONGEST_LENGTH = 18
-"""Digits of a number that any body can have."""
+MAX_LENGTH_DIGITS = 18
+"""Digits of the largest number that Inference-Header-Content-Length may hold."""
 
 Decoded = TypeVar("Decoded")
 
 
 class Request(NamedTuple):
+    """An HTTP request with its whole body."""
+
     scope: Scope
     receive: Receive
     body: bytes
 
     def header(self, name: str) -> str:
-        """Empty where the client sent none; the first of several."""
-        wanted = name.encode()
-        return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == wanted), "")
+        """The first value of a header; empty when the client sent none."""
+        encoded = name.encode()
+        return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == encoded), "")
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[SimpleResponse]]
 
 
-class Rest:
-    """The endpoints; `__call__` is where every error becomes an answer."""
+class RestApi:
+    """The V2 endpoints as an ASGI application; turns every error into a V2 error response."""
 
-    def __init__(self, catalog: Catalog, inference: Inference, statistics: Statistics, settings: Settings) -> None:
-        self._catalog = catalog
+    def __init__(
+        self, registry: ModelRegistry, inference: Inference, statistics: Statistics, settings: ServerSettings
+    ) -> None:
+        self._registry = registry
         self._inference = inference
-        self._tallies = statistics
+        self._statistics = statistics
         self._settings = settings
         self._body_budget = BodyBudget(settings.held_bytes)
 
@@ -84,7 +88,7 @@ class Rest:
             return _error(500, "the server failed on this request; its log names the error")
 
     def _handlers(self, path: list[str]) -> Mapping[str, Handler] | None:
-        """By method; None for a path that does not exist."""
+        """The handlers of a path by method; None for a path that does not exist."""
         match path:
             case ["v2"]:
                 return {"GET": self._server}
@@ -97,7 +101,7 @@ class Rest:
             case ["v2", "repository", "models", model, "unload"]:
                 return {"POST": lambda request: self._unload(request, model)}
             case ["v2", "models", "stats"]:
-                return {"GET": lambda request: self._statistics("", "")}
+                return {"GET": lambda request: self._model_statistics("", "")}
             case ["v2", "models", model, *rest]:
                 return self._model_handlers(model, rest)
         return None
@@ -116,56 +120,58 @@ class Rest:
             case ["config"]:
                 return {"GET": lambda request: self._config(model, version)}
             case ["stats"]:
-                return {"GET": lambda request: self._statistics(model, version)}
+                return {"GET": lambda request: self._model_statistics(model, version)}
             case ["infer"]:
                 return {"POST": lambda request: self._infer(request, model, version)}
         return None
 
     async def _server(self, request: Request) -> SimpleResponse:
-        return _json(description.server())
+        return _json(metadata.server_metadata())
 
     async def _healthy(self, request: Request) -> SimpleResponse:
-        """A model that cannot be served ends the start, so whoever answers here serves them all."""
+        """Live and ready are the same: a model that cannot be served stops the server at its start."""
         return SimpleResponse()
 
     async def _index(self, request: Request) -> SimpleResponse:
-        asked = _decoded(request.body, IndexRequest) if request.body else IndexRequest()
-        return _json(self._catalog.index(ready_only=asked.ready))
+        options = _decode(request.body, IndexRequest) if request.body else IndexRequest()
+        return _json(self._registry.index(ready_only=options.ready))
 
     async def _load(self, request: Request, model: str) -> SimpleResponse:
-        if request.body and _decoded(request.body, LoadRequest).parameters:
-            raise RequestError(f"{model}: a load takes no parameters here; the repository on disk says what is served")
-        await self._catalog.load(model)
+        if request.body and _decode(request.body, LoadRequest).parameters:
+            raise RequestError(
+                f"{model}: load parameters are not supported; the server loads the repository as it is on disk"
+            )
+        await self._registry.load(model)
         return SimpleResponse()
 
     async def _unload(self, request: Request, model: str) -> SimpleResponse:
-        await self._catalog.unload(model)
+        await self._registry.unload(model)
         return SimpleResponse()
 
-    async def _statistics(self, model: str, version: str) -> SimpleResponse:
-        return _json(description.statistics(self._catalog.asked(model, version), self._tallies))
+    async def _model_statistics(self, model: str, version: str) -> SimpleResponse:
+        return _json(metadata.model_statistics(self._registry.select(model, version), self._statistics))
 
     async def _model(self, model: str, version: str) -> SimpleResponse:
-        asked = self._catalog.find(model, version)
-        return _json(description.model([asked] if version else self._catalog.versions(model), asked))
+        served = self._registry.find(model, version)
+        return _json(metadata.model_metadata([served] if version else self._registry.versions(model), served))
 
     async def _model_ready(self, model: str, version: str) -> SimpleResponse:
-        self._catalog.asked(model, version)
+        self._registry.select(model, version)
         return SimpleResponse()
 
     async def _config(self, model: str, version: str) -> SimpleResponse:
-        return _json(description.config(self._catalog.find(model, version)))
+        return _json(metadata.model_config(self._registry.find(model, version)))
 
     async def _infer(self, request: Request, model: str, version: str) -> SimpleResponse:
-        served = self._catalog.find(model, version)
+        served = self._registry.find(model, version)
         body = decompress(request.body, request.header("content-encoding"), self._settings.body_bytes)
         length = _header_length(request.header(HEADER_LENGTH), len(body))
-        asked = decode_request(body, length) if length else raw_request(served.signature, body)
+        inference = decode_request(body, length) if length else raw_request(served.signature, body)
         async with CancelOnDisconnect(request.receive):
-            reply = await self._inference.infer(served, asked)
-        content, json_length = encode_reply(reply)
+            response = await self._inference.infer(served, inference)
+        content, json_length = encode_response(response)
         headers = {"content-type": JSON}
-        if reply.binary:
+        if response.binary:
             headers = {"content-type": BINARY, HEADER_LENGTH: str(json_length)}
         if encoding := negotiate_encoding(request.header("accept-encoding")):
             headers["content-encoding"] = encoding
@@ -178,27 +184,31 @@ class Rest:
 
 
 class IndexRequest(msgspec.Struct):
+    """Body of a request to `/v2/repository/index`."""
+
     ready: bool = False
 
 
 class LoadRequest(msgspec.Struct):
+    """Body of a request to `/v2/repository/models/MODEL/load`."""
+
     parameters: dict[str, Any] = {}
 
 
 def _header_length(header: str, size: int) -> int:
-    """Of the JSON part of a body of `size` bytes; 0 = the body is the data of a model's only input."""
+    """Length of the JSON part of a body of `size` bytes; 0 = a raw binary request."""
     if not header:
         return size
-    if not header.isascii() or not header.isdigit() or len(header) > LONGEST_LENGTH or int(header) > size:
+    if not header.isascii() or not header.isdigit() or len(header) > MAX_LENGTH_DIGITS or int(header) > size:
         raise RequestError(f"Inference-Header-Content-Length is {header!r}; the body has {size} bytes")
     return int(header)
 
 
-def _decoded(body: bytes, kind: type[Decoded]) -> Decoded:
+def _decode(body: bytes, kind: type[Decoded]) -> Decoded:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"the request is not V2: {error}") from None
+        raise RequestError(f"not a V2 request: {error}") from None
 
 
 def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> SimpleResponse:

@@ -1,4 +1,4 @@
-"""The light server's environment. Every variable begins with EDGE_ROUTER_."""
+"""The light server's settings, read from environment variables that begin with EDGE_ROUTER_."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,8 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from edge_router.contract import ROUTER_SERVER_GRPC_PORT, ROUTER_SERVER_HTTP_PORT, ROUTER_SERVER_METRICS_PORT
 
 
-class Settings(BaseSettings):
-    """Ports 0 = not offered."""
+class ServerSettings(BaseSettings):
+    """Settings of the light server. gRPC or metrics port 0 = off."""
 
     model_config = SettingsConfigDict(env_prefix="EDGE_ROUTER_", frozen=True)
 
@@ -21,9 +21,9 @@ class Settings(BaseSettings):
     overrides: Path | None = None
     model_control: Literal["none", "explicit"] = "none"
 
-    body_bytes: int = Field(8 * 2**20, gt=0, description="a larger request is refused with 413")
-    held_bytes: int = Field(64 * 2**20, gt=0, description="of all bodies at once; beyond it 503")
-    receive_seconds: float = Field(15, gt=0, description="a request must have come as a whole by then")
-    answer_seconds: float = Field(30, gt=0, description="an inference must be done by then")
-    queue_requests: int = Field(256, gt=0, description="in the queue or under way; one more is refused with 503")
-    memory_mb: int = Field(0, ge=0, description="the process may hold this much of its own; 0 = no cap")
+    body_bytes: int = Field(8 * 2**20, gt=0, description="a larger request is answered 413")
+    held_bytes: int = Field(64 * 2**20, gt=0, description="limit of all request bodies together; beyond it 503")
+    receive_seconds: float = Field(15, gt=0, description="deadline for receiving a whole request")
+    answer_seconds: float = Field(30, gt=0, description="deadline of an inference")
+    queue_requests: int = Field(256, gt=0, description="requests in the queue or in flight; one more is answered 503")
+    memory_mb: int = Field(0, ge=0, description="limit of the process's private memory; 0 = no limit")

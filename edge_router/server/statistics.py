@@ -1,4 +1,4 @@
-"""How often and how long each version of a model ran, in the terms of Triton's statistics extension.
+"""Counts and durations of each model version's runs, as in Triton's statistics extension.
 
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_statistics.md
 """
@@ -12,12 +12,14 @@ from typing import Any
 
 from edge_router.errors import RequestError
 from edge_router.pipeline.signature import Signature
-from edge_router.stages import Answer, Stage
+from edge_router.stages import Stage, StageResult
 from edge_router.tensors import Tensors
 
 
 @dataclass
 class Duration:
+    """A count of events and their total time."""
+
     count: int = 0
     ns: int = 0
 
@@ -30,8 +32,8 @@ class Duration:
 
 
 @dataclass
-class Tally:
-    """Of one version of a model. `inferences` counts rows, `executions` runs of however many rows."""
+class ModelStatistics:
+    """Statistics of one version of a model. `inferences` counts rows, `executions` counts runs of a batch."""
 
     inferences: int = 0
     executions: int = 0
@@ -43,8 +45,8 @@ class Tally:
     batches: defaultdict[int, Duration] = field(default_factory=lambda: defaultdict(Duration))
 
     def as_json(self) -> dict[str, Any]:
-        nothing = Duration().as_json()
-        inside = {**self.success.as_json(), "ns": 0}  # decoding and encoding are part of no model
+        zero = Duration().as_json()
+        untimed = {**self.success.as_json(), "ns": 0}  # decoding and encoding happen outside of the model
         return {
             "last_inference": self.last_ms,
             "inference_count": self.inferences,
@@ -53,74 +55,74 @@ class Tally:
                 "success": self.success.as_json(),
                 "fail": self.fail.as_json(),
                 "queue": self.queue.as_json(),
-                "compute_input": inside,
+                "compute_input": untimed,
                 "compute_infer": self.compute.as_json(),
-                "compute_output": inside,
-                "cache_hit": nothing,
-                "cache_miss": nothing,
+                "compute_output": untimed,
+                "cache_hit": zero,
+                "cache_miss": zero,
             },
             "response_stats": {},
             "batch_stats": [
                 {
                     "batch_size": rows,
-                    "compute_input": {**spent.as_json(), "ns": 0},
-                    "compute_infer": spent.as_json(),
-                    "compute_output": {**spent.as_json(), "ns": 0},
+                    "compute_input": {**duration.as_json(), "ns": 0},
+                    "compute_infer": duration.as_json(),
+                    "compute_output": {**duration.as_json(), "ns": 0},
                 }
-                for rows, spent in sorted(self.batches.items())
+                for rows, duration in sorted(self.batches.items())
             ],
             "memory_usage": [],
         }
 
 
 class Statistics:
-    """Tallies outlive a reload: a version that is loaded again goes on counting."""
+    """Statistics of every model version. They survive a reload: a version that is loaded again goes on counting."""
 
     def __init__(self) -> None:
-        self._tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
+        self._models: defaultdict[tuple[str, int], ModelStatistics] = defaultdict(ModelStatistics)
         self._lock = threading.Lock()
 
-    def watch(self, signature: Signature, version: int, stage: Stage) -> Stage:
-        """`stage`, counted and timed."""
-        return _Watched(signature, stage, self.of(signature.model, version), self._lock)
+    def measured(self, signature: Signature, version: int, stage: Stage) -> Stage:
+        """`stage`, with its runs counted and timed."""
+        return _MeasuredStage(signature, stage, self.of(signature.model, version), self._lock)
 
-    def of(self, model: str, version: int) -> Tally:
-        return self._tallies[model, version]
+    def of(self, model: str, version: int) -> ModelStatistics:
+        return self._models[model, version]
 
-    def waited(self, model: str, version: int, ns: int) -> None:
-        """A request of the model stood in the queue."""
+    def add_wait(self, model: str, version: int, ns: int) -> None:
+        """Adds the time that a request waited in the queue."""
         with self._lock:
             self.of(model, version).queue.add(1, ns)
 
 
-class _Watched:
-    def __init__(self, signature: Signature, stage: Stage, tally: Tally, lock: threading.Lock) -> None:
+class _MeasuredStage:
+    def __init__(self, signature: Signature, stage: Stage, statistics: ModelStatistics, lock: threading.Lock) -> None:
         self._signature = signature
         self._stage = stage
-        self._tally = tally
+        self._statistics = statistics
         self._lock = lock
 
-    def run(self, requests: Sequence[Tensors]) -> list[Answer]:
+    def run(self, requests: Sequence[Tensors]) -> list[StageResult]:
         started = time.perf_counter_ns()
-        answers = self._stage.run(requests)
+        results = self._stage.run(requests)
         spent = time.perf_counter_ns() - started
         with self._lock:
-            self._count(requests, answers, spent)
-        return answers
+            self._count(requests, results, spent)
+        return results
 
-    def _count(self, requests: Sequence[Tensors], answers: Sequence[Answer], spent: int) -> None:
-        tally = self._tally
-        answered = [
+    def _count(self, requests: Sequence[Tensors], results: Sequence[StageResult], spent: int) -> None:
+        statistics = self._statistics
+        rows = [
             self._signature.rows(request)
-            for request, answer in zip(requests, answers, strict=True)
-            if not isinstance(answer, RequestError)
+            for request, result in zip(requests, results, strict=True)
+            if not isinstance(result, RequestError)
         ]
-        if failed := len(answers) - len(answered):
-            tally.fail.add(failed, failed * spent)
-        if answered:
-            tally.inferences += sum(answered)
-            tally.executions += 1
-            tally.last_ms = time.time_ns() // 1_000_000
-            tally.success.add(len(answered), len(answered) * spent)
-            tally.compute.add(len(answered), len(answered) * spent)
-            tally.batches[sum(answered)].add(1, spent)
+        if failed := len(results) - len(rows):
+            statistics.fail.add(failed, failed * spent)
+        if rows:
+            statistics.inferences += sum(rows)
+            statistics.executions += 1
+            statistics.last_ms = time.time_ns() // 1_000_000
+            statistics.success.add(len(rows), len(rows) * spent)
+            statistics.compute.add(len(rows), len(rows) * spent)
+            statistics.batches[sum(rows)].add(1, spent)

@@ -1,8 +1,8 @@
-"""What happens to a prompt: tokenize, classify, decide.
+"""The stages of a classification: tokenize, classify, decide.
 
-A stage takes whole batches of requests and answers each one in its place: outputs, or the error of that request alone.
-It knows neither Triton nor HTTP, so every server runs the very same code. What differs between networks is data in the
-version folder; what differs between devices is a parameter in the model's config.pbtxt.
+A stage takes a batch of requests and returns one result for each, in their order: output tensors, or the error of that
+request. A stage knows neither Triton nor HTTP, so every server runs the same code. What differs between networks is
+data in the version folder; what differs between devices is a parameter in the model's config.pbtxt.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,21 +13,22 @@ from edge_router.contract import STAGE_PARAMETER
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.stages.classify import Classify
 from edge_router.stages.decide import Decide
-from edge_router.stages.graph import Graph
+from edge_router.stages.onnx_model import OnnxModel
 from edge_router.stages.parameters import Parameters, refuse_idle_gpu
 from edge_router.stages.tokenize import Tokenize
 from edge_router.tensors import Tensors
 
-__all__ = ["STAGES", "Answer", "Graph", "Parameters", "Stage", "load", "refuse_idle_gpu"]
+__all__ = ["STAGES", "OnnxModel", "Parameters", "Stage", "StageResult", "load", "refuse_idle_gpu"]
 
-Answer: TypeAlias = Tensors | RequestError
+StageResult: TypeAlias = Tensors | RequestError
+"""The output tensors of one request, or the error that refuses it."""
 
 
 class Stage(Protocol):
-    """One step from prompt to decision."""
+    """A step of the way from prompt to decision: tensors in, tensors out."""
 
-    def run(self, requests: Sequence[Tensors]) -> list[Answer]:
-        """One answer a request, in the order of the requests; rows of a request keep their order too."""
+    def run(self, requests: Sequence[Tensors]) -> list[StageResult]:
+        """Returns one result for each request, in order; the rows of a request keep their order too."""
         ...
 
 
@@ -39,7 +40,7 @@ STAGES: Mapping[str, Callable[[Path, Parameters], Stage]] = {
 
 
 def load(version_folder: Path, parameters: Parameters) -> Stage:
-    """The stage that a model's parameters name, with the data of `version_folder`.
+    """Loads the stage that a model's parameters name, with the data of `version_folder`.
 
     Raises RepositoryError when the name is unknown or the folder's data is missing or wrong.
     """

@@ -1,7 +1,7 @@
-"""Token ids to logits: one network for every policy.
+"""Runs the network: token ids to logits, once for all policies.
 
-Rows are stripped of their padding and run by length, so that nobody pays for somebody else's long prompt. Where a
-device wants few shapes, lengths are rounded up to those of a list.
+Rows lose their padding and run grouped by length, so a short prompt does not pay for a long one in the same batch.
+Devices that need few shapes round lengths up to a list of buckets.
 """
 
 from collections.abc import Sequence
@@ -26,19 +26,21 @@ from edge_router.tensors import Array, Tensors, padded
 
 
 class Row(NamedTuple):
+    """One prompt of a request, as token ids."""
+
     request: int
     ids: Array  # INT64 [tokens], no padding
 
 
 class Classify:
-    """ids and mask INT64 [rows, tokens] -> logits FP32 [rows, logits]."""
+    """The classify stage: ids and mask INT64 [rows, tokens] -> logits FP32 [rows, logits]."""
 
     def __init__(self, engine: Engine, rows_per_run: int, buckets: Sequence[int] = ()) -> None:
-        """`rows_per_run`: how many rows of one length share a run of the network; `buckets`: lengths in ascending
-        order, the next of which a row is padded to. A row beyond the last, or without any, runs at its own length.
+        """`rows_per_run`: the most rows of one length that share a run of the network. `buckets`: lengths in ascending
+        order; a row is padded to the next one. A row longer than the last bucket runs at its own length.
 
-        `rows_per_run` is 1 where the network is dynamically quantised: it scales a whole tensor at once, so rows that
-        share a run would change one another's logits.
+        A dynamically quantised network needs `rows_per_run` 1: it scales a whole tensor at once, so rows that share a
+        run would change each other's logits.
         """
         self._engine = engine
         self._rows_per_run = rows_per_run
@@ -46,7 +48,7 @@ class Classify:
 
     @classmethod
     def load(cls, folder: Path, parameters: Parameters) -> Self:
-        """Parameters: ENGINE, ROWS_PER_RUN, LENGTH_BUCKETS, and those of `engine_settings`."""
+        """Reads the parameters ENGINE, ROWS_PER_RUN, LENGTH_BUCKETS and those of `engine_settings`."""
         model = folder.parent.name
         rows_per_run = count(model, parameters, ROWS_PER_RUN_PARAMETER, default=1, least=1)
         buckets = length_buckets(model, parameters)
@@ -54,7 +56,7 @@ class Classify:
         if buckets and not engine.masked:
             raise RepositoryError(
                 f"{model}: parameter {LENGTH_BUCKETS_PARAMETER} pads rows, but the network takes no mask; "
-                "leave it out, or set NETWORK to a format that takes one"
+                "remove the parameter, or set NETWORK to a format with a mask"
             )
         return cls(engine, rows_per_run, buckets)
 
@@ -67,22 +69,22 @@ class Classify:
             except RequestError as error:
                 failed[index] = error
         logits: dict[int, list[Array]] = {index: [] for index in range(len(requests))}
-        for row, answer in zip(rows, self._logits_of(rows), strict=True):
-            if isinstance(answer, RequestError):
-                failed[row.request] = answer
+        for row, result in zip(rows, self._logits_of(rows), strict=True):
+            if isinstance(result, RequestError):
+                failed[row.request] = result
             else:
-                logits[row.request].append(answer)
+                logits[row.request].append(result)
         return [failed.get(index) or {LOGITS: np.stack(logits[index])} for index in range(len(requests))]
 
     def _logits_of(self, rows: Sequence[Row]) -> list[Array | RequestError]:
-        """One answer a row, in order, whatever the order of the runs."""
-        answers: dict[int, Array | RequestError] = {}
+        """One result for each row, in the order of the rows."""
+        results: dict[int, Array | RequestError] = {}
         for run in self._runs(rows):
-            answers |= zip(run, self._logits([rows[position].ids for position in run]), strict=True)
-        return [answers[position] for position in range(len(rows))]
+            results |= zip(run, self._logits([rows[position].ids for position in run]), strict=True)
+        return [results[position] for position in range(len(rows))]
 
     def _runs(self, rows: Sequence[Row]) -> list[list[int]]:
-        """Positions of rows that share a run: equal length once padded, at most `rows_per_run` of them."""
+        """Positions of the rows of each run: equal padded length, at most `rows_per_run` rows."""
         by_length: dict[int, list[int]] = {}
         for position, row in enumerate(rows):
             by_length.setdefault(self._padded_length(row.ids), []).append(position)
@@ -96,9 +98,10 @@ class Classify:
         try:
             return list(self._engine.run(*padded(rows, self._padded_length(rows[0]))))
         except EngineError:
-            if len(rows) > 1:  # find the row at fault; its neighbours are answered
+            if len(rows) > 1:  # run each row alone, so that only the faulty one fails
                 return [self._logits([row])[0] for row in rows]
-            return [RequestError(f"the network refuses these {len(rows[0])} token ids; send its own preprocessing's")]
+            message = f"the network refuses these {len(rows[0])} token ids; send the ids of its preprocessing model"
+            return [RequestError(message)]
 
 
 def _unpadded(ids: Array, mask: Array) -> list[Array]:
@@ -110,7 +113,7 @@ def _unpadded(ids: Array, mask: Array) -> list[Array]:
     for row, length in enumerate(lengths):
         if length == 0:
             raise RequestError(
-                f"{ATTENTION_MASK}, row {row}: no token is marked 1; an empty prompt still has special tokens"
+                f"{ATTENTION_MASK}, row {row}: no token is marked 1; even an empty prompt has special tokens"
             )
         if not mask[row, :length].all():
             raise RequestError(f"{ATTENTION_MASK}, row {row}: padding stands before a token; pad on the right")

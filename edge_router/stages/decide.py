@@ -1,4 +1,4 @@
-"""Logits to a decision, as `decision.json` says: which heads there are, which classes they make, what the score is.
+"""Turns logits into a decision, by the heads, classes and score weights in `decision.json`.
 
     {"heads":   [{"name": "task", "size": 12, "temperature": 1.2},      heads side by side in the logits, in this order
                  {"name": "complexity", "size": 7, "none": 0.0}, ...],
@@ -6,9 +6,9 @@
                  {"label": "Reasoning", "head": "reasoning", "weights": [0, 1], "divisor": 1, "floor": 0.05}, ...],
      "score":   {"Reasoning": 0.25, ...}  or  "confidence"}
 
-A head's softmax is taken over its logits divided by `temperature`, together with one constant logit `none` where the
-head has it: the probability that none of its classes holds. A class is worth its softmax value, or sum(softmax *
-weights) / divisor, nothing when below `floor`.
+A head's softmax is taken over its logits divided by `temperature`. If the head has `none`, the softmax includes that
+constant logit: the probability that none of the head's classes applies. The value of a class is its softmax value, or
+sum(softmax * weights) / divisor, or 0 when that is below `floor`.
 """
 
 import json
@@ -26,6 +26,8 @@ from edge_router.tensors import Array, Tensors
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
+    """One head of the network: `size` logits with a softmax of their own."""
+
     name: str
     size: int
     temperature: float = 1.0
@@ -34,7 +36,8 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionClass:
-    """Either `index`, or `weights` with `divisor` and `floor`."""
+    """A class of the policy: a logit of its head (`index`), or a weighted sum of the head (`weights`, `divisor`,
+    `floor`)."""
 
     label: str
     head: str
@@ -44,7 +47,7 @@ class DecisionClass:
     floor: float = 0.0
 
     def weights_of(self, size: int) -> Array:
-        """What each share of the head, of which there are `size`, is worth to this class."""
+        """The weight of each softmax value of the head in this class; `size`: of the head."""
         if self.index is not None:
             weights = np.zeros(size)
             weights[self.index] = 1
@@ -62,7 +65,7 @@ class DecisionClass:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class DecisionRules:
     """The content of a `decision.json`, checked. Raises ValueError naming the key that is wrong."""
 
     heads: Sequence[Head]
@@ -79,7 +82,7 @@ class Rules:
         if not labels or len(set(labels)) < len(labels):
             raise ValueError("classes: give at least one, each label once")
         if self.score != "confidence" and (unknown := set(self.score) - set(labels)):
-            raise ValueError(f"score: {', '.join(sorted(unknown))} is no class")
+            raise ValueError(f"score: {', '.join(sorted(unknown))} is not among the classes")
         if any(head.temperature <= 0 for head in self.heads):
             raise ValueError("heads: temperature must be above 0")
 
@@ -106,13 +109,14 @@ class Rules:
 
 
 class Decide:
-    """logits FP32 [rows, logits] -> OUTPUT FP32 one-hot, LABEL BYTES, PROBABILITIES FP32, SCORE FP32."""
+    """The decide stage: logits FP32 [rows, logits] -> OUTPUT FP32 one-hot, LABEL BYTES, PROBABILITIES FP32, SCORE
+    FP32."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: DecisionRules) -> None:
         ends = np.cumsum([head.size for head in rules.heads]).tolist()
         self._width = ends[-1]
         self._heads = [
-            (slice(end - head.size, end), head, _Worth.of(rules.classes, head))
+            (slice(end - head.size, end), head, _ClassWeights.of(rules.classes, head))
             for head, end in zip(rules.heads, ends, strict=True)
             if any(item.head == head.name for item in rules.classes)
         ]
@@ -123,18 +127,18 @@ class Decide:
 
     @classmethod
     def load(cls, folder: Path, parameters: Mapping[str, str]) -> Self:
-        return cls(Rules.read(folder / DECISION_FILE))
+        return cls(DecisionRules.read(folder / DECISION_FILE))
 
     def run(self, requests: Sequence[Tensors]) -> list[Tensors | RequestError]:
         return [self._request(request[LOGITS]) for request in requests]
 
     def _request(self, logits: Array) -> Tensors | RequestError:
         if logits.shape[1] != self._width:
-            return RequestError(f"{LOGITS} has {logits.shape[1]} values a row; this version decides on {self._width}")
+            return RequestError(f"{LOGITS} has {logits.shape[1]} values a row; this version needs {self._width}")
         if not np.isfinite(logits).all():
-            return RequestError(f"{LOGITS} holds a value that is not finite")
+            return RequestError(f"{LOGITS} contains a value that is not finite")
         values = self._values(logits.astype(np.float64))
-        best = values.argmax(axis=1)  # the first of equals: a decision is never a matter of chance
+        best = values.argmax(axis=1)  # the first of equal values, so that the decision is deterministic
         total = values.sum(axis=1, keepdims=True)
         probabilities = np.divide(values, total, out=np.full_like(values, 1 / values.shape[1]), where=total > 0)
         score = probabilities.max(axis=1) if self._score is None else values @ self._score
@@ -148,18 +152,18 @@ class Decide:
         }
 
     def _values(self, logits: Array) -> Array:
-        """What each class is worth, [rows, classes]."""
+        """The value of each class, [rows, classes]."""
         values = np.empty((len(logits), len(self._labels)))
-        for where, head, worth in self._heads:
-            worth.fill(values, _softmax(logits[:, where], head))
+        for columns, head, weights in self._heads:
+            weights.fill(values, _softmax(logits[:, columns], head))
         return values
 
 
-class _Worth:
-    """What the shares of one head are worth to its classes."""
+class _ClassWeights:
+    """The weights of one head's softmax values in its classes."""
 
     def __init__(self, classes: Sequence[int], weights: Array, floors: Array) -> None:
-        """`classes`: where they stand; `weights`: [head's size, classes]; `floors`: [classes]."""
+        """`classes`: their indices; `weights`: [head's size, classes]; `floors`: [classes]."""
         self._classes = classes
         self._weights = weights
         self._floors = floors
@@ -170,16 +174,17 @@ class _Worth:
         weights = np.stack([item.weights_of(head.size) for _, item in own], axis=1)
         return cls([at for at, _ in own], weights, np.array([item.floor for _, item in own]))
 
-    def fill(self, values: Array, shares: Array) -> None:
-        worth = np.einsum("rs,sc->rc", shares, self._weights)  # a row's sums never depend on how many rows there are
-        values[:, self._classes] = np.where(worth < self._floors, 0.0, worth)
+    def fill(self, values: Array, softmax: Array) -> None:
+        """Writes the values of this head's classes into their columns of `values`."""
+        sums = np.einsum("rs,sc->rc", softmax, self._weights)  # unlike a matrix product, independent of the row count
+        values[:, self._classes] = np.where(sums < self._floors, 0.0, sums)
 
 
 def _softmax(logits: Array, head: Head) -> Array:
-    """[rows, head.size]; a row sums to less than 1 where the head has a `none` logit."""
+    """The head's softmax [rows, head.size]; a row sums to less than 1 when the head has a `none` logit."""
     scaled = logits / head.temperature
     none = -np.inf if head.none is None else head.none
     highest = np.maximum(scaled.max(axis=1, keepdims=True), none)
     powers = np.exp(scaled - highest)
-    shares: Array = powers / (powers.sum(axis=1, keepdims=True) + np.exp(none - highest))
-    return shares
+    softmax: Array = powers / (powers.sum(axis=1, keepdims=True) + np.exp(none - highest))
+    return softmax

@@ -1,4 +1,4 @@
-"""A model's parameters: text in its config.pbtxt, read here into what a stage needs."""
+"""Reads and checks the parameters of a model's config.pbtxt."""
 
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -12,14 +12,14 @@ from edge_router.contract import (
     TENSORRT_CACHE_PARAMETER,
     THREADS_PARAMETER,
 )
-from edge_router.engines.settings import CPU, Settings
+from edge_router.engines.settings import CPU, EngineSettings
 from edge_router.errors import RepositoryError
 
 Parameters: TypeAlias = Mapping[str, str]
 
 
 def count(model: str, parameters: Parameters, key: str, *, default: int, least: int) -> int:
-    """Raises RepositoryError when the parameter is not a whole number of at least `least`."""
+    """The parameter as a number. Raises RepositoryError when it is not a whole number of at least `least`."""
     value = parameters.get(key, str(default))
     if not value.isdecimal() or int(value) < least:
         raise RepositoryError(f"{model}: parameter {key} is {value!r}; set a whole number of at least {least}")
@@ -27,7 +27,7 @@ def count(model: str, parameters: Parameters, key: str, *, default: int, least: 
 
 
 def length_buckets(model: str, parameters: Parameters) -> list[int]:
-    """Lengths that rows are padded to, in tokens, ascending; none = a row is never padded.
+    """The lengths in tokens that rows are padded to, ascending; an empty list = rows are not padded.
 
     Raises RepositoryError when they are not whole numbers in ascending order.
     """
@@ -41,14 +41,15 @@ def length_buckets(model: str, parameters: Parameters) -> list[int]:
     return buckets
 
 
-def engine_settings(model: str, parameters: Parameters) -> Settings:
-    """Parameters: NETWORK, THREADS, PROVIDERS (comma separated, first choice first), TENSORRT_CACHE."""
+def engine_settings(model: str, parameters: Parameters) -> EngineSettings:
+    """The engine's settings from the parameters NETWORK, THREADS, PROVIDERS (comma separated, first choice first) and
+    TENSORRT_CACHE. Raises RepositoryError."""
     network = parameters.get(NETWORK_PARAMETER, NETWORK_FILE)
     if PurePath(network).name != network:
         raise RepositoryError(
             f"{model}: parameter {NETWORK_PARAMETER} is {network!r}; set the name of a file in the version folder"
         )
-    return Settings(
+    return EngineSettings(
         network=network,
         threads=count(model, parameters, THREADS_PARAMETER, default=0, least=0),
         providers=_providers(parameters),
@@ -57,11 +58,11 @@ def engine_settings(model: str, parameters: Parameters) -> Settings:
 
 
 def refuse_idle_gpu(model: str, parameters: Parameters, *, on_gpu: bool) -> None:
-    """Raises RepositoryError when the model's instances stand on a GPU and its work does not."""
+    """Raises RepositoryError when the model's instances are on a GPU and its network runs on the CPU."""
     if on_gpu and _providers(parameters)[0] == CPU:
         raise RepositoryError(
             f"{model}: instance_group says KIND_GPU, but {PROVIDERS_PARAMETER} is {CPU}; "
-            f"set KIND_CPU, or {PROVIDERS_PARAMETER} to the GPU's"
+            f"set KIND_CPU, or set {PROVIDERS_PARAMETER} to the GPU's execution provider"
         )
 
 

@@ -1,6 +1,6 @@
-"""Prompt text to token ids, both ends of a long prompt kept.
+"""Turns prompt text into token ids; a prompt that is too long loses its middle.
 
-Head truncation loses the ask at the end of a long prompt; keeping the tail alone loses the instruction at its start.
+Cutting the end would lose the question at the end of a long prompt, cutting the start the instruction at its start.
 """
 
 import json
@@ -16,15 +16,15 @@ from edge_router.stages.vocabulary import Vocabulary
 from edge_router.tensors import Tensors, padded
 
 CHARACTERS_PER_TOKEN = 16
-"""An upper estimate. Text beyond this many characters a token, counted from both ends, is never tokenised: a megabyte
-costs no more than a page."""
+"""Upper estimate of a token's length. Text beyond `max_tokens` times this many characters, counted from both ends, is
+not tokenised, so a prompt of a megabyte costs no more than a page."""
 
 
 class Tokenize:
-    """INPUT BYTES [rows, 1] -> ids and mask INT64 [rows, tokens], as many as the longest row of the request has."""
+    """The tokenize stage: INPUT BYTES [rows, 1] -> ids and mask INT64 [rows, tokens], padded to the longest row."""
 
     def __init__(self, vocabulary: Vocabulary, max_tokens: int, pad_to: int = 0) -> None:
-        """`max_tokens` counts special tokens too. `pad_to`: the least that a row is padded to."""
+        """`max_tokens` includes special tokens. `pad_to`: length in tokens that rows are padded to at least."""
         self._vocabulary = vocabulary
         self._prefix, self._suffix = vocabulary.frame
         self._budget = max_tokens - len(self._prefix) - len(self._suffix)
@@ -33,20 +33,18 @@ class Tokenize:
 
     @classmethod
     def load(cls, folder: Path, parameters: Parameters) -> Self:
-        """Reads the vocabulary and `text.json`: {"max_tokens": how many the network takes at most}.
-
-        Parameter: PAD_TO_TOKENS, for a network that takes no other number of them; 0 = no padding.
-        """
+        """Reads the vocabulary, `text.json` {"max_tokens": the most that the network takes} and the parameter
+        PAD_TO_TOKENS, for networks with a fixed input length; 0 = no padding. Raises RepositoryError."""
         model = folder.parent.name
-        found = vocabulary.read(folder)
-        max_tokens = _max_tokens(folder / TEXT_FILE, least=sum(map(len, found.frame)) + 1)
+        words = vocabulary.read(folder)
+        max_tokens = _max_tokens(folder / TEXT_FILE, least=sum(map(len, words.frame)) + 1)
         pad_to = count(model, parameters, PAD_TO_TOKENS_PARAMETER, default=0, least=0)
         if 0 < pad_to < max_tokens:
             raise RepositoryError(
-                f"{model}: parameter {PAD_TO_TOKENS_PARAMETER} is {pad_to}, but {TEXT_FILE} lets a prompt have "
+                f"{model}: parameter {PAD_TO_TOKENS_PARAMETER} is {pad_to}, but {TEXT_FILE} allows prompts of "
                 f"{max_tokens} tokens; set {max_tokens} or more"
             )
-        return cls(found, max_tokens, pad_to)
+        return cls(words, max_tokens, pad_to)
 
     def run(self, requests: Sequence[Tensors]) -> list[Tensors | RequestError]:
         return [self._request(request) for request in requests]
@@ -72,19 +70,19 @@ class Tokenize:
 
 
 def _max_tokens(file: Path, least: int) -> int:
-    """Raises RepositoryError when `file` does not say it, or says anything else."""
+    """Reads `text.json`. Raises RepositoryError when it holds anything but max_tokens."""
     try:
         content = json.loads(file.read_text())
     except OSError as error:
-        raise RepositoryError(f"{file}: {error.strerror}; it says how many tokens the network takes") from error
+        raise RepositoryError(f'{file}: {error.strerror}; write {{"max_tokens": N}} into it') from error
     except ValueError as error:
         raise RepositoryError(f"{file}: not JSON: {error}") from error
     match content:
         case {"max_tokens": int(max_tokens), **others} if not others and max_tokens >= least:
             return max_tokens
     raise RepositoryError(
-        f'{file}: is {json.dumps(content)}; write {{"max_tokens": N}} and nothing else, N a whole number of at least '
-        f"{least}"
+        f'{file}: is {json.dumps(content)}; write {{"max_tokens": N}} and nothing else, with a whole number N of at '
+        f"least {least}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What makes token ids of a text: the `tokenizers` library or SentencePiece, by the file in the version folder."""
+"""Tokenizers of a version folder: `tokenizer.json` of the `tokenizers` library, or a SentencePiece model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,24 +12,26 @@ from edge_router.stages.unigram import Unigram
 
 
 class Vocabulary(Protocol):
+    """Turns text into token ids."""
+
     @property
     def frame(self) -> tuple[Sequence[int], Sequence[int]]:
-        """The ids that stand before and after those of every prompt."""
+        """The special tokens before and after the ids of every prompt."""
         ...
 
     def ids(self, text: str) -> list[int]:
-        """Of the text alone, without its frame."""
+        """The token ids of a text, without the frame."""
         ...
 
 
 def read(folder: Path) -> Vocabulary:
-    """Reads `spm.model` where the folder holds one, else `tokenizer.json`. Raises RepositoryError."""
+    """Reads `spm.model` if the folder holds one, else `tokenizer.json`. Raises RepositoryError."""
     file = folder / SENTENCEPIECE_FILE
-    return Unigram.read(file) if file.exists() else Definition.read(folder / TOKENIZER_FILE)
+    return Unigram.read(file) if file.exists() else TokenizerJson.read(folder / TOKENIZER_FILE)
 
 
-class Definition:
-    """A `tokenizer.json`, the format of the `tokenizers` library."""
+class TokenizerJson:
+    """A vocabulary in `tokenizer.json`, the format of the `tokenizers` library."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         tokenizer.no_truncation()

@@ -14,7 +14,7 @@ from edge_router.conversion.format_selection import run
 from edge_router.conversion.rules import LABELS
 from edge_router.stages.decide import Decide
 from edge_router.stages.tokenize import Tokenize
-from edge_router.stages.vocabulary import Definition
+from edge_router.stages.vocabulary import TokenizerJson
 from edge_router.tensors import Array
 from edge_router.training import version
 from edge_router.training.calibrate import temperature
@@ -61,7 +61,7 @@ def hold_out(corpus: Corpus, recipe: Recipe, progress: Progress) -> Result:
 
 
 def _fit(examples: Sequence[Example], recipe: Recipe, progress: Progress) -> Network:
-    tokenize = Tokenize(Definition(version.tokenizer(recipe)), recipe.max_tokens)
+    tokenize = Tokenize(TokenizerJson(version.tokenizer(recipe)), recipe.max_tokens)
     return fit(examples, tokenize, [LABELS[policy] for policy in POLICIES], recipe, progress, "training")
 
 
@@ -75,7 +75,7 @@ def _finish(
     progress: Progress,
 ) -> Result:
     """Exports, calibrates on `calibration` as int8 (what is served), measures both formats on `examples`."""
-    tokenize = Tokenize(Definition(version.tokenizer(recipe)), recipe.max_tokens)
+    tokenize = Tokenize(TokenizerJson(version.tokenizer(recipe)), recipe.max_tokens)
     with tempfile.TemporaryDirectory() as scratch:
         export(network, Path(scratch))
         float_logits = _logits(Path(scratch), tokenize, examples, "measuring fp32", progress)

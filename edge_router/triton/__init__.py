@@ -1,4 +1,4 @@
-"""The stages as Triton models. The only room that knows Triton's Python backend; imported by it alone."""
+"""The stages as Triton models. The only package that imports Triton's Python backend, and that Triton imports."""
 
 from edge_router.triton.model import TritonPythonModel
 

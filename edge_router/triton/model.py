@@ -1,4 +1,4 @@
-"""One Triton model for every stage: its `STAGE` parameter says which one it runs."""
+"""Triton's Python model for every stage; the model's `STAGE` parameter names the stage."""
 
 import json
 from pathlib import Path
@@ -23,22 +23,22 @@ class TritonPythonModel:
         self._stage = stages.load(Path(args["model_repository"], args["model_version"]), parameters)
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """One response a request. A request that is wrong by itself gets an error, its neighbours their answer."""
+        """One response for each request; a wrong request gets an error and does not affect the others."""
         try:
-            answers = self._stage.run([self._tensors(request) for request in requests])
+            results = self._stage.run([self._tensors(request) for request in requests])
         except Exception as error:
-            # The backend would send the traceback to the client; the log gets the kind of error, never what the
-            # request held.
+            # The backend would send the traceback to the client. Only the error's type is logged: its text may hold
+            # the request's content.
             pb_utils.Logger.log_error(f"{self._name}: {type(error).__name__}")
             failure = pb_utils.TritonError(f"{self._name} failed", pb_utils.TritonError.INTERNAL)
             return [pb_utils.InferenceResponse(error=failure) for _ in requests]
-        return [self._response(answer) for answer in answers]
+        return [self._response(result) for result in results]
 
     def _tensors(self, request: Any) -> Tensors:
         return {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self._inputs}
 
     @staticmethod
-    def _response(answer: Tensors | RequestError) -> Any:
-        if isinstance(answer, RequestError):
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(answer), pb_utils.TritonError.INVALID_ARG))
-        return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in answer.items()])
+    def _response(result: Tensors | RequestError) -> Any:
+        if isinstance(result, RequestError):
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(result), pb_utils.TritonError.INVALID_ARG))
+        return pb_utils.InferenceResponse([pb_utils.Tensor(name, value) for name, value in result.items()])

@@ -1,1 +1,1 @@
-"""The KServe V2 inference protocol, as Triton speaks it."""
+"""The KServe V2 inference protocol with Triton's extensions."""

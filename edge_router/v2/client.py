@@ -1,4 +1,4 @@
-"""Asynchronous clients of a V2 server, Triton or the light one: what each can be asked, and the one over HTTP."""
+"""Asynchronous clients of a V2 server (Triton or the light server): their interface, and the client over HTTP."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -9,70 +9,70 @@ from yarl import URL
 from edge_router.contract import INPUT, OUTPUT
 from edge_router.errors import RequestError, RouterError, UnavailableError
 from edge_router.tensors import Array, Tensors, text_tensor
-from edge_router.v2.reply import decode_reply
 from edge_router.v2.request import encode_request
+from edge_router.v2.response import decode_response
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-PLAIN = {"Content-Type": "application/octet-stream", "Accept-Encoding": "identity"}
+UNCOMPRESSED = {"Content-Type": "application/octet-stream", "Accept-Encoding": "identity"}
 """Compressing a few hundred bytes costs more than sending them."""
-MANY_CLASSES = 1024
-"""Asked of the classification extension to get every class; a server gives as many as there are."""
-NO_TEXT: Tensors = {INPUT: text_tensor([b""])}
+ALL_CLASSES = 1024
+"""Class count requested from the classification extension; a server returns as many classes as there are."""
+EMPTY_PROMPT: Tensors = {INPUT: text_tensor([b""])}
 
 
-class ReplyError(RouterError):
-    """The server answered something that is not V2."""
+class ResponseError(RouterError):
+    """The server's response is not V2."""
 
 
 class Client(Protocol):
-    """Timeouts are the caller's: wrap a call in `asyncio.timeout`."""
+    """A client of one V2 server. It sets no timeouts: wrap a call in `asyncio.timeout`."""
 
     url: str
-    """Of the server, as configured."""
+    """The server's URL, as configured."""
 
     async def infer(self, model: str, inputs: Tensors) -> Tensors:
-        """Every output of `model`.
+        """Runs `model` and returns all of its outputs.
 
-        Raises RequestError where the server refuses the request, UnavailableError where it fails or does not answer,
-        ReplyError for an answer that is not V2.
+        Raises RequestError when the server refuses the request, UnavailableError when it fails or does not answer,
+        ResponseError when its response is not V2.
         """
         ...
 
     async def labels(self, model: str, output: str = OUTPUT) -> list[str]:
-        """Class names of `output` in its order, asked through the classification extension.
+        """The class names of `output` in order, by the classification extension.
 
-        Raises ReplyError where the output has none, else what `infer` raises.
+        Raises ResponseError when the output has no labels, and what `infer` raises.
         """
         ...
 
     async def ready(self) -> None:
-        """Returns when the server says that it is ready. Raises UnavailableError."""
+        """Returns if the server is ready. Raises UnavailableError if it is not."""
         ...
 
     async def close(self) -> None:
-        """Lets go of what is this client's own."""
+        """Releases the client's own connections."""
         ...
 
 
 class InferenceClient:
-    """Over HTTP. Requests and replies travel in V2's binary form."""
+    """A `Client` over HTTP. Requests and responses are in V2's binary form."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession, ip: str | None = None) -> None:
-        """`url`: of the server, without `/v2`. `ip`: the address to connect to, where the host of `url` stands for
-        several. The session stays the caller's."""
-        named = URL(url.rstrip("/"))
-        self.url = str(named)
-        self._base = named if ip is None else named.with_host(ip)
-        self._host = {} if ip is None else {"Host": named.raw_authority}
-        self._server_hostname = named.raw_host if named.scheme == "https" else None
+        """`url`: of the server, without `/v2`. `ip`: the address to connect to, if the host of `url` has several. The
+        caller closes the session."""
+        configured = URL(url.rstrip("/"))
+        self.url = str(configured)
+        self._base = configured if ip is None else configured.with_host(ip)
+        self._host = {} if ip is None else {"Host": configured.raw_authority}
+        self._server_hostname = configured.raw_host if configured.scheme == "https" else None
         self._session = session
 
     async def infer(self, model: str, inputs: Tensors) -> Tensors:
         return await self._infer(model, inputs, outputs=[])
 
     async def labels(self, model: str, output: str = OUTPUT) -> list[str]:
-        asked = [{"name": output, "parameters": {"classification": MANY_CLASSES, "binary_data": True}}]
-        return class_names(model, output, (await self._infer(model, NO_TEXT, asked)).get(output))
+        requested = [{"name": output, "parameters": {"classification": ALL_CLASSES, "binary_data": True}}]
+        return class_names(model, output, (await self._infer(model, EMPTY_PROMPT, requested)).get(output))
 
     async def ready(self) -> None:
         status, _, _ = await self._call("GET", "/v2/health/ready", None, self._host)
@@ -80,11 +80,11 @@ class InferenceClient:
             raise UnavailableError(f"{self.url} is not ready: {status}")
 
     async def close(self) -> None:
-        """Nothing here is this client's own."""
+        """Does nothing: the connections belong to the caller's session."""
 
     async def _infer(self, model: str, inputs: Tensors, outputs: Sequence[Mapping[str, Any]]) -> Tensors:
         body, header_length = encode_request(inputs, outputs)
-        headers = {HEADER_LENGTH: str(header_length), **PLAIN, **self._host}
+        headers = {HEADER_LENGTH: str(header_length), **UNCOMPRESSED, **self._host}
         status, content, length = await self._call("POST", f"/v2/models/{model}/infer", body, headers)
         if status >= 500:
             raise UnavailableError(f"{self.url}: {model} answered {status}")
@@ -95,11 +95,11 @@ class InferenceClient:
     async def _call(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, bytes, str | None]:
-        """Status, content, length of its JSON part as the server says it."""
+        """Status, body, and the server's Inference-Header-Content-Length."""
         try:
             try:
                 return await self._once(method, path, body, headers)
-            except aiohttp.ServerDisconnectedError:  # an idle connection that the server closed as it was taken
+            except aiohttp.ServerDisconnectedError:  # the server closed an idle connection as this request used it
                 return await self._once(method, path, body, headers)
         except (aiohttp.ClientError, OSError) as error:
             raise UnavailableError(f"{self.url} does not answer: {type(error).__name__}") from error
@@ -114,25 +114,27 @@ class InferenceClient:
             headers=headers,
             allow_redirects=False,
             server_hostname=self._server_hostname,
-        ) as reply:
-            return reply.status, await reply.read(), reply.headers.get(HEADER_LENGTH)
+        ) as response:
+            return response.status, await response.read(), response.headers.get(HEADER_LENGTH)
 
 
 def class_names(model: str, output: str, classes: Array | None) -> list[str]:
-    """Labels by index, from the classification extension's "value:index:label". Raises ReplyError where `classes` are
-    none."""
+    """The labels in order of their index, from the classification extension's "value:index:label".
+
+    Raises ResponseError when there are none.
+    """
     try:
-        found = [] if classes is None else [value.decode().split(":", 2) for value in classes.reshape(-1)]
-        labels = [label for _, label in sorted((int(index), label) for _, index, label in found)]
+        parts = [] if classes is None else [value.decode().split(":", 2) for value in classes.reshape(-1)]
+        labels = [label for _, label in sorted((int(index), label) for _, index, label in parts)]
     except (AttributeError, ValueError) as error:
-        raise ReplyError(f"{model}: the classes of {output} are no labels; give it a label_filename") from error
+        raise ResponseError(f"{model}: the classes of {output} have no labels; give it a label_filename") from error
     if not labels:
-        raise ReplyError(f"{model}: {output} has no labels; give it a label_filename")
+        raise ResponseError(f"{model}: {output} has no labels; give it a label_filename")
     return labels
 
 
 def _decoded(model: str, content: bytes, header_length: str) -> Tensors:
     try:
-        return decode_reply(content, int(header_length))
+        return decode_response(content, int(header_length))
     except (ValueError, OverflowError) as error:
-        raise ReplyError(f"{model}: {error}") from error
+        raise ResponseError(f"{model}: {error}") from error

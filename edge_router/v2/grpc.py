@@ -1,4 +1,5 @@
-"""The client over gRPC, on the service definition that tritonclient carries. Importing this loads gRPC's core."""
+"""The client over gRPC, by the service definition that tritonclient carries. Importing this module loads gRPC's
+core."""
 
 from typing import Any, Final, TypeAlias
 
@@ -9,17 +10,17 @@ from yarl import URL
 from edge_router.contract import OUTPUT
 from edge_router.errors import RequestError, UnavailableError
 from edge_router.tensors import DATATYPES, DTYPES, Tensors
-from edge_router.v2.client import MANY_CLASSES, NO_TEXT, ReplyError, class_names
+from edge_router.v2.client import ALL_CLASSES, EMPTY_PROMPT, ResponseError, class_names
 from edge_router.v2.data import decode, encode
-from edge_router.v2.generated import generated
+from edge_router.v2.generated import generated_module
 
-v2 = generated("service_pb2")
+v2 = generated_module("service_pb2")
 
 Message: TypeAlias = Any  # generated classes have no types of their own
 
 SERVICE: Final = v2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 REFUSALS: Final = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED)
-"""What a server says over HTTP by a 4xx."""
+"""Status codes that correspond to HTTP's 4xx."""
 CLOSE_SECONDS: Final = 1.0
 OPTIONS: Final = (
     ("grpc.enable_retries", 0),
@@ -29,21 +30,20 @@ OPTIONS: Final = (
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 300),
 )
-"""A server that is back is to be found at once: gRPC alone would wait up to two minutes. The minimum is the time that a
-connection may take."""
+"""Channel options for a fast reconnect: by default, gRPC waits up to two minutes before it tries a server again. The
+minimum is the time limit of one connection attempt."""
 
 
 class GrpcClient:
-    """A `Client` with a connection of its own."""
+    """A `Client` over gRPC, with its own connection."""
 
     def __init__(self, url: str, ip: str | None = None) -> None:
-        """`url`: http://HOST:PORT, or https:// for TLS. `ip`: the address to connect to, where HOST stands for
-        several."""
-        named = URL(url)
-        self.url = f"{named.scheme}://{named.raw_authority}"
-        target = f"{(named if ip is None else named.with_host(ip)).host_subcomponent}:{named.port}"
-        options = [*OPTIONS, ("grpc.default_authority", named.raw_authority)]
-        if named.scheme == "https":
+        """`url`: http://HOST:PORT, or https:// for TLS. `ip`: the address to connect to, if HOST has several."""
+        configured = URL(url)
+        self.url = f"{configured.scheme}://{configured.raw_authority}"
+        target = f"{(configured if ip is None else configured.with_host(ip)).host_subcomponent}:{configured.port}"
+        options = [*OPTIONS, ("grpc.default_authority", configured.raw_authority)]
+        if configured.scheme == "https":
             self._channel = grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options)
         else:
             self._channel = grpc.aio.insecure_channel(target, options)
@@ -54,37 +54,37 @@ class GrpcClient:
         return await self._infer(_request(model, inputs))
 
     async def labels(self, model: str, output: str = OUTPUT) -> list[str]:
-        request = _request(model, NO_TEXT)
-        request.outputs.add(name=output).parameters["classification"].int64_param = MANY_CLASSES
+        request = _request(model, EMPTY_PROMPT)
+        request.outputs.add(name=output).parameters["classification"].int64_param = ALL_CLASSES
         return class_names(model, output, (await self._infer(request)).get(output))
 
     async def ready(self) -> None:
-        answer = await self._call("ServerReady", self._ready_call, v2.ServerReadyRequest(), v2.ServerReadyResponse)
-        if not answer.ready:
+        response = await self._call("ServerReady", self._ready_call, v2.ServerReadyRequest(), v2.ServerReadyResponse)
+        if not response.ready:
             raise UnavailableError(f"{self.url} is not ready")
 
     async def close(self) -> None:
-        """Calls under way may end within a second."""
+        """Closes the connection; calls in flight have one second to end."""
         await self._channel.close(CLOSE_SECONDS)
 
     async def _infer(self, request: Message) -> Tensors:
-        answer = await self._call(request.model_name, self._infer_call, request, v2.ModelInferResponse)
+        response = await self._call(request.model_name, self._infer_call, request, v2.ModelInferResponse)
         try:
-            return _outputs(answer)
+            return _outputs(response)
         except (ValueError, OverflowError) as error:
-            raise ReplyError(f"{request.model_name}: not a V2 reply: {error}") from error
+            raise ResponseError(f"{request.model_name}: not a V2 response: {error}") from error
 
-    async def _call(self, name: str, call: Any, request: Message, answer: Any) -> Message:
-        """`answer`: the class of it; `name`: what is asked for, in messages."""
+    async def _call(self, name: str, call: Any, request: Message, response_class: Any) -> Message:
+        """The parsed response of `call`. `name`: the model or call, for error messages."""
         try:
-            return answer.FromString(await call(request))
+            return response_class.FromString(await call(request))
         except grpc.aio.AioRpcError as error:
             code = error.code()
             if code in REFUSALS:
                 raise RequestError(f"{self.url}: {name} refused the request with {code.name}") from error
             raise UnavailableError(f"{self.url}: {name} does not answer: {code.name}") from error
         except DecodeError as error:
-            raise ReplyError(f"{name}: not a V2 reply") from error
+            raise ResponseError(f"{name}: not a V2 response") from error
 
 
 def _request(model: str, inputs: Tensors) -> Message:
@@ -95,14 +95,14 @@ def _request(model: str, inputs: Tensors) -> Message:
     return request
 
 
-def _outputs(answer: Message) -> Tensors:
-    """Views of the message's own bytes. Raises ValueError when it is not V2."""
-    described, raw = answer.outputs, answer.raw_output_contents
-    if len(described) != len(raw):
-        raise ValueError(f"{len(described)} outputs, but {len(raw)} raw_output_contents")
+def _outputs(response: Message) -> Tensors:
+    """The outputs by name, as views of the message's bytes. Raises ValueError when the message is not V2."""
+    descriptions, raw = response.outputs, response.raw_output_contents
+    if len(descriptions) != len(raw):
+        raise ValueError(f"{len(descriptions)} outputs, but {len(raw)} raw_output_contents")
     outputs = {}
-    for each, data in zip(described, raw, strict=True):
+    for each, data in zip(descriptions, raw, strict=True):
         if each.datatype not in DTYPES or min(each.shape, default=0) < 0:
-            raise ValueError(f"{each.datatype} {list(each.shape)} is no tensor")
+            raise ValueError(f"{each.datatype} {list(each.shape)} is not a tensor")
         outputs[each.name] = decode(each.datatype, each.shape, data)
     return outputs

@@ -1,4 +1,4 @@
-"""An inference request: what is asked, and its form over HTTP.
+"""Inference requests, encoded and decoded as HTTP bodies.
 
 Format: https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md with
 Triton's extensions for binary data, classification and parameters.
@@ -18,7 +18,8 @@ Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class RequestedOutput(NamedTuple):
-    """`classes` 0 = the tensor itself, else its best so many classes as text. `binary`: its form over HTTP."""
+    """An output that the client requests. `classes`: 0 = the tensor itself, N = its N best classes as text. `binary`:
+    sent as binary data over HTTP."""
 
     name: str
     classes: int = 0
@@ -27,7 +28,8 @@ class RequestedOutput(NamedTuple):
 
 @dataclass(frozen=True)
 class InferRequest:
-    """`outputs` empty = all of them, in the form that `binary` says. `timeout` in seconds."""
+    """An inference request of any protocol. `outputs`: empty = all, as binary data if `binary` is set. `timeout` in
+    seconds."""
 
     inputs: Tensors
     outputs: Sequence[RequestedOutput] = ()
@@ -37,11 +39,15 @@ class InferRequest:
 
 
 class InputParameters(msgspec.Struct, frozen=True):
+    """Parameters of an input in a request's JSON."""
+
     binary_data_size: Size | None = None
     shared_memory_region: str | None = None
 
 
-class Input(msgspec.Struct, frozen=True):
+class RequestInput(msgspec.Struct, frozen=True):
+    """An input in a request's JSON."""
+
     name: str
     datatype: str
     shape: list[Size]
@@ -50,39 +56,47 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class OutputParameters(msgspec.Struct, frozen=True):
+    """Parameters of a requested output in a request's JSON."""
+
     binary_data: bool = False
     classification: Size = 0
     shared_memory_region: str | None = None
 
 
-class Output(msgspec.Struct, frozen=True):
+class RequestOutput(msgspec.Struct, frozen=True):
+    """A requested output in a request's JSON."""
+
     name: str
     parameters: OutputParameters | None = None
 
 
-class Parameters(msgspec.Struct, frozen=True):
+class RequestParameters(msgspec.Struct, frozen=True):
+    """Parameters of a whole request."""
+
     binary_data_output: bool = False
     timeout: Size = 0
-    """Microseconds; 0 = the server's own limit alone."""
+    """In microseconds; 0 = the server's own deadline only."""
 
 
-class Header(msgspec.Struct, frozen=True):
-    inputs: list[Input]
-    outputs: list[Output] = []
+class RequestHeader(msgspec.Struct, frozen=True):
+    """The JSON part of a request."""
+
+    inputs: list[RequestInput]
+    outputs: list[RequestOutput] = []
     id: str = ""
     parameters: dict[str, str | bool | int | float] = {}
 
 
-_HEADER = msgspec.json.Decoder(Header)
+_HEADER = msgspec.json.Decoder(RequestHeader)
 
 
 def decode_request(body: bytes, header_length: int) -> InferRequest:
-    """`header_length`: of the JSON part at the start of `body`. Raises RequestError saying what is wrong where."""
+    """Decodes an HTTP body. `header_length`: length of its JSON part. Raises RequestError."""
     try:
         header = _HEADER.decode(memoryview(body)[:header_length])
-        parameters = msgspec.convert(header.parameters, Parameters)
+        parameters = msgspec.convert(header.parameters, RequestParameters)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"the request is not V2: {error}") from None
+        raise RequestError(f"not a V2 request: {error}") from None
     return InferRequest(
         _inputs(header.inputs, memoryview(body)[header_length:]),
         [_requested(output) for output in header.outputs],
@@ -93,7 +107,7 @@ def decode_request(body: bytes, header_length: int) -> InferRequest:
 
 
 def encode_request(inputs: Tensors, outputs: Sequence[Mapping[str, Any]]) -> tuple[bytes, int]:
-    """(body, length of its JSON part). `outputs` as in the protocol; empty = all."""
+    """Returns (body, length of its JSON part). `outputs`: as in the protocol's JSON; empty = all."""
     data = [encode(tensor) for tensor in inputs.values()]
     header: dict[str, Any] = {
         "inputs": [
@@ -113,11 +127,11 @@ def encode_request(inputs: Tensors, outputs: Sequence[Mapping[str, Any]]) -> tup
     return b"".join([text, *data]), len(text)
 
 
-def _inputs(described: Sequence[Input], data: memoryview) -> Tensors:
-    """Binary data stands in the order of the inputs that have it."""
+def _inputs(descriptions: Sequence[RequestInput], data: memoryview) -> Tensors:
+    """The inputs by name. `data`: the binary data of those that have it, in their order."""
     inputs: dict[str, Array] = {}
     at = 0
-    for each in described:
+    for each in descriptions:
         size = each.parameters.binary_data_size if each.parameters else None
         if each.name in inputs:
             raise RequestError(f"input {each.name} is given twice")
@@ -128,11 +142,11 @@ def _inputs(described: Sequence[Input], data: memoryview) -> Tensors:
     return inputs
 
 
-def _input(each: Input, data: memoryview | None) -> Array:
+def _input(each: RequestInput, data: memoryview | None) -> Array:
     if each.parameters and each.parameters.shared_memory_region is not None:
-        raise RequestError(f"input {each.name}: shared memory is not offered here; send its data")
+        raise RequestError(f"input {each.name}: shared memory is not supported; send its data")
     if each.datatype not in DTYPES:
-        raise RequestError(f"input {each.name}: data type {each.datatype!r} is none of {', '.join(DTYPES)}")
+        raise RequestError(f"input {each.name}: unknown data type {each.datatype!r}; send one of {', '.join(DTYPES)}")
     try:
         if data is not None:
             return decode(each.datatype, each.shape, data)
@@ -143,8 +157,8 @@ def _input(each: Input, data: memoryview | None) -> Array:
     raise RequestError(f"input {each.name} has neither data nor binary_data_size")
 
 
-def _requested(output: Output) -> RequestedOutput:
-    asked = output.parameters or OutputParameters()
-    if asked.shared_memory_region is not None:
-        raise RequestError(f"output {output.name}: shared memory is not offered here")
-    return RequestedOutput(output.name, asked.classification, asked.binary_data)
+def _requested(output: RequestOutput) -> RequestedOutput:
+    parameters = output.parameters or OutputParameters()
+    if parameters.shared_memory_region is not None:
+        raise RequestError(f"output {output.name}: shared memory is not supported; leave shared_memory_region out")
+    return RequestedOutput(output.name, parameters.classification, parameters.binary_data)

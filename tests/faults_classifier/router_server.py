@@ -8,15 +8,15 @@ from typing import Any
 import grpc
 import numpy as np
 from aiohttp import web
+from edge_router.server.tensor_message import write_outputs
 
 from edge_router.contract import COMPLEXITY_ROUTER, OUTPUT, TASK_ROUTER
-from edge_router.server.tensor_message import write_outputs
 from edge_router.tensors import Array, text_tensor
 from edge_router.v2.client import HEADER_LENGTH
-from edge_router.v2.generated import generated
-from edge_router.v2.reply import InferReply, encode_reply
+from edge_router.v2.generated import generated_module
+from edge_router.v2.response import InferResponse, encode_response
 
-v2 = generated("service_pb2")
+v2 = generated_module("service_pb2")
 
 LABELS = {TASK_ROUTER: ["Chatbot", "Code", "Zoé"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}
 CODES = {
@@ -115,7 +115,7 @@ class RouterServer:
             return web.Response(status=self.refusal)
         if self.body is not None:
             return web.Response(body=self.body)
-        content, length = encode_reply(InferReply(model, 1, outputs, binary=frozenset(outputs)))
+        content, length = encode_response(InferResponse(model, 1, outputs, binary=frozenset(outputs)))
         return web.Response(body=content, headers={HEADER_LENGTH: str(length)})
 
     async def _start_grpc(self) -> None:

@@ -22,7 +22,7 @@ from edge_router.contract import (
     postprocessing,
     preprocessing,
 )
-from edge_router.pipeline.ensemble import waves
+from edge_router.pipeline.ensemble import schedule
 from edge_router.pipeline.signature import Signature
 from edge_router.repository import Repository, config
 from edge_router.repository.report import Report, checksums
@@ -80,7 +80,7 @@ def test_a_python_model_names_its_stage(model: str) -> None:
 @pytest.mark.parametrize("model", ENSEMBLES)
 def test_an_ensembles_steps_connect_and_are_pinned(model: str) -> None:
     signatures = {name: Signature.of(name, found(name)) for name in MODELS}
-    assert sum(map(len, waves(model, found(model), signatures))) == len(found(model).ensemble_scheduling.step) > 0
+    assert sum(map(len, schedule(model, found(model), signatures))) == len(found(model).ensemble_scheduling.step) > 0
     assert {step.model_version for step in found(model).ensemble_scheduling.step} == {1}
 
 

@@ -55,7 +55,7 @@ def test_names_types_and_versions_stay(file: Path) -> None:
     assert theirs.max_batch_size == ours.max_batch_size
     for before, after in ((ours.inputs, theirs.inputs), (ours.outputs, theirs.outputs)):
         assert list(after) == list(before)
-        assert all(before[name].takes(kind.datatype, kind.shape) for name, kind in after.items())
+        assert all(before[name].accepts(kind.datatype, kind.shape) for name, kind in after.items())
     assert found.version_policy == BASE.config(model).version_policy
 
 

@@ -36,7 +36,7 @@ def test_a_port_that_is_taken_is_named(light: Light) -> None:
         (
             "task_router/config.pbtxt",
             'name: "task_router" backend: "tensorrt"',
-            "'tensorrt' is not served",
+            "'tensorrt' is not supported",
         ),
         ("task_router/1/model.onnx", "no network", "model.onnx"),
         ("preprocessing_task_router/1/tokenizer.json", "{}", "tokenizer.json"),

@@ -15,7 +15,7 @@ from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.eager import Eager
 from edge_router.conversion.prompts import DATA, DEV_FILE, read
 from edge_router.repository import Repository, pins
-from edge_router.stages.decide import Decide, Rules
+from edge_router.stages.decide import Decide, DecisionRules
 from edge_router.stages.tokenize import Tokenize
 from edge_router.stages.vocabulary import read as read_vocabulary
 from edge_router.tensors import Array
@@ -94,7 +94,7 @@ def eager(checkpoint: Path) -> Answers:
         logits = np.concatenate([network(ids, torch.ones_like(ids)).numpy() for ids in rows])
     found = {}
     for policy, rules in read.rules.items():
-        [decided] = Decide(Rules.of(rules)).run([{LOGITS: logits}])
+        [decided] = Decide(DecisionRules.of(rules)).run([{LOGITS: logits}])
         assert not isinstance(decided, Exception)
         found[LABELS[policy]] = np.array([[label.decode()] for label in decided[LABEL][:, 0]])
         if policy == COMPLEXITY_ROUTER:

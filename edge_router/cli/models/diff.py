@@ -26,7 +26,7 @@ from edge_router.errors import NotFoundError
 from edge_router.pipeline import Pipeline
 from edge_router.repository import Repository, pins
 from edge_router.repository.report import Report, sha256
-from edge_router.stages.decide import Rules
+from edge_router.stages.decide import DecisionRules
 
 
 def diff(
@@ -70,7 +70,7 @@ def _facts(repository: Repository, version: int) -> dict[str, str]:
     for policy in POLICIES:
         if pins.has(repository, policy, version):
             file = repository.version_folder(postprocessing(policy), version) / DECISION_FILE
-            rules = Rules.read(file)
+            rules = DecisionRules.read(file)
             facts[f"{policy}: {file.name}"] = sha256(file)[:12]
             facts[f"{policy}: heads"] = ", ".join(f"{head.name} {head.size}" for head in rules.heads)
             facts[f"{policy}: labels"] = ", ".join(rules.labels)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge_router.conversion.importer import Imported
 
 
-class Graph(StrEnum):
+class GraphKind(StrEnum):
     LEAN = "lean"
     PLAIN = "plain"
 
@@ -50,9 +50,9 @@ def import_checkpoint(
     ] = None,
     policy: PolicyOption = None,
     graph: Annotated[
-        Graph,
+        GraphKind,
         typer.Option(help="lean: written node by node, quantised as far as the gate lets it; plain: as exported."),
-    ] = Graph.LEAN,
+    ] = GraphKind.LEAN,
     also: Annotated[
         list[Also] | None, typer.Option(help="A further format beside the chosen one, for GPUs.", show_default=False)
     ] = None,
@@ -91,7 +91,7 @@ def import_checkpoint(
         policies=policy or POLICIES,
         thresholds=Thresholds(agreement, delta),
         version=version,
-        plain=graph is Graph.PLAIN,
+        plain=graph is GraphKind.PLAIN,
         also=[each.value for each in also or ()],
         dry_run=dry_run,
     )

@@ -68,8 +68,8 @@ class Classifier(Protocol):
         ...
 
     async def classify(self, text: str, labels: Labels) -> Decisions:
-        """Raises RequestError for a text that no classifier accepts, UnavailableError for no answer, ReplyError for a
-        wrong answer."""
+        """Raises RequestError for a text that no classifier accepts, UnavailableError for no answer, ResponseError for
+        a wrong answer."""
         ...
 
 

@@ -13,7 +13,7 @@ from edge_router.controller.classifier.remote import ensemble_decisions, ensembl
 from edge_router.errors import RouterError
 from edge_router.pipeline import Pipeline
 from edge_router.tensors import Tensors
-from edge_router.v2.client import ReplyError
+from edge_router.v2.client import ResponseError
 
 DECAY = 0.9
 """Share of the slowest run's duration that remains after each faster run."""
@@ -48,6 +48,6 @@ class LocalClassifier(InProcessClassifier):
             raise
         except Exception as error:  # an engine may raise anything, and no request may fail for it
             log.error("classification failed", error=type(error).__name__)
-            raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the network in this process failed") from error
+            raise ResponseError(f"{PROMPT_ROUTER_ENSEMBLE}: the network in this process failed") from error
         finally:
             self.seconds = max(time.perf_counter() - started, self.seconds * DECAY)

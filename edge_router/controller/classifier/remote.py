@@ -5,7 +5,7 @@ from edge_router.controller.classifier.classification import Labels
 from edge_router.controller.classifier.decision import Decisions, read_decisions
 from edge_router.errors import RequestError
 from edge_router.tensors import Tensors, text_tensor
-from edge_router.v2.client import Client, ReplyError
+from edge_router.v2.client import Client, ResponseError
 
 
 class RemoteClassifier:
@@ -23,10 +23,10 @@ class RemoteClassifier:
             outputs = await self._client.infer(PROMPT_ROUTER_ENSEMBLE, request)
         except RequestError as error:
             # The request is valid, so the server has lost its model. The client must not get a 400 for that.
-            raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the server refuses to classify") from error
-        except ReplyError as error:
+            raise ResponseError(f"{PROMPT_ROUTER_ENSEMBLE}: the server refuses to classify") from error
+        except ResponseError as error:
             # The original message may quote the server's reply, and that may hold the prompt.
-            raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the server's answer is not V2") from error
+            raise ResponseError(f"{PROMPT_ROUTER_ENSEMBLE}: the server's answer is not V2") from error
         return ensemble_decisions(outputs, labels)
 
 
@@ -41,8 +41,8 @@ def ensemble_request(text: str) -> Tensors:
 
 
 def ensemble_decisions(outputs: Tensors, labels: Labels) -> Decisions:
-    """The decisions in an ensemble's output tensors. Raises ReplyError when they do not match `labels`."""
+    """The decisions in an ensemble's output tensors. Raises ResponseError when they do not match `labels`."""
     try:
         return read_decisions(outputs, labels)
     except (KeyError, ValueError) as error:
-        raise ReplyError(f"{PROMPT_ROUTER_ENSEMBLE}: the answer does not match the server's labels") from error
+        raise ResponseError(f"{PROMPT_ROUTER_ENSEMBLE}: the answer does not match the server's labels") from error

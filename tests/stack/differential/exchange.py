@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_router.v2.reply import decode_reply
+from edge_router.v2.response import decode_response
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 TIMEOUT = 30
@@ -65,7 +65,7 @@ def _content(status: int, body: bytes, header_length: str | None) -> Any:
         return [_described(each) for each in header["model_stats"]]
     if not isinstance(header, dict) or "outputs" not in header or "model_name" not in header:
         return header
-    return _inference(header, decode_reply(body, length))
+    return _inference(header, decode_response(body, length))
 
 
 def _inference(header: dict[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:

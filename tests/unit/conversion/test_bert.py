@@ -11,7 +11,7 @@ import pytest
 from edge_router.contract import NETWORK_FILE
 from edge_router.conversion.encoder import BERT, Encoder, Weights
 from edge_router.conversion.formats import FP32, INT8, Format, write
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
 from tests.support.encoders import checkpoint
@@ -90,7 +90,7 @@ def reference(weights: Weights, ids: list[int]) -> Array:
 def run(weights: Weights, form: Format, folder: Path, ids: list[list[int]], mask: list[list[int]]) -> Array:
     encoder = Encoder(BERT, LAYERS, WIDTH, HEADS, EPSILON, position_buckets=0, max_positions=PLACES)
     write(form, replace(checkpoint(BERT), encoder=encoder, weights=weights), folder)
-    return OnnxEngine.load(folder, Settings(threads=1)).run(np.array(ids), np.array(mask))
+    return OnnxEngine.load(folder, EngineSettings(threads=1)).run(np.array(ids), np.array(mask))
 
 
 def test_the_float_graph_is_bert_and_padding_changes_nothing(weights: Weights, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_graph_without_a_mask_takes_every_token(architecture: str, tmp_path: P
     found = []
     for masked in (True, False):
         write(replace(FP32, masked=masked), network, tmp_path)
-        engine = OnnxEngine.load(tmp_path, Settings())
+        engine = OnnxEngine.load(tmp_path, EngineSettings())
         assert engine.masked is masked
         found.append(engine.run(ids, np.ones_like(ids)))
     assert found[0] == pytest.approx(found[1], abs=1e-5)

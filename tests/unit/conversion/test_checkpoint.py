@@ -16,7 +16,7 @@ from edge_router.contract import COMPLEXITY_ROUTER, LABEL, LOGITS, SCORE, TASK_R
 from edge_router.conversion.checkpoint import Checkpoint, CheckpointError, Encoder
 from edge_router.conversion.encoder import BERT
 from edge_router.conversion.rules import LABELS
-from edge_router.stages.decide import Decide, Rules
+from edge_router.stages.decide import Decide, DecisionRules
 from edge_router.tensors import Array, Tensors
 from scripts.make_checkpoint import make
 from tests.support import encoders
@@ -55,7 +55,7 @@ def test_the_published_layout_says_it_all(made: Path) -> None:
     assert checkpoint.tokenizer == made / "spm.model"
     assert checkpoint.max_tokens == 512
     assert [(head.name, head.size) for head in checkpoint.heads][:2] == [("task_type", 12), ("creativity_scope", 3)]
-    assert {policy: Rules.of(rules).labels for policy, rules in checkpoint.rules.items()} == {
+    assert {policy: DecisionRules.of(rules).labels for policy, rules in checkpoint.rules.items()} == {
         policy: list(labels) for policy, labels in LABELS.items()
     }
     tensors = load_file(made / WEIGHTS)
@@ -69,7 +69,7 @@ def test_the_published_layout_says_it_all(made: Path) -> None:
 
 
 def decided(folder: Path, policy: str, logits: Array) -> Tensors:
-    [answer] = Decide(Rules.of(Checkpoint.read(folder).rules[policy])).run([{LOGITS: logits}])
+    [answer] = Decide(DecisionRules.of(Checkpoint.read(folder).rules[policy])).run([{LOGITS: logits}])
     assert not isinstance(answer, Exception)
     return answer
 
@@ -98,7 +98,7 @@ def test_its_complexity_is_the_model_cards(made: Path) -> None:
 def test_labels_stand_where_old_clients_look_for_them_whatever_the_order_of_the_map(folder: Path) -> None:
     names = list(reversed(LABELS[TASK_ROUTER]))
     configure(folder, task_type_map={str(index): name for index, name in enumerate(names)})
-    assert Rules.of(Checkpoint.read(folder).rules[TASK_ROUTER]).labels == list(LABELS[TASK_ROUTER])
+    assert DecisionRules.of(Checkpoint.read(folder).rules[TASK_ROUTER]).labels == list(LABELS[TASK_ROUTER])
     logits = np.zeros((1, LOGIT_COUNT), dtype=np.float32)
     logits[0, 1] = 5
     assert decided(folder, TASK_ROUTER, logits)[LABEL][0, 0] == b"Text Generation"
@@ -107,7 +107,7 @@ def test_labels_stand_where_old_clients_look_for_them_whatever_the_order_of_the_
 def test_other_labels_keep_their_own_order(folder: Path) -> None:
     names = ["Other", *(f"Task {number}" for number in range(11))]
     configure(folder, task_type_map={str(index): name for index, name in enumerate(names)})
-    assert Rules.of(Checkpoint.read(folder).rules[TASK_ROUTER]).labels == names
+    assert DecisionRules.of(Checkpoint.read(folder).rules[TASK_ROUTER]).labels == names
 
 
 def test_one_policy_is_enough(folder: Path) -> None:

@@ -13,7 +13,7 @@ from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.deberta import bucket
 from edge_router.conversion.eager import Eager
 from edge_router.conversion.formats import FP32, write
-from edge_router.engines import EngineError, Settings
+from edge_router.engines import EngineError, EngineSettings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.engines.runtime import onnxruntime
 from edge_router.tensors import Array
@@ -41,7 +41,7 @@ def folder(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> OnnxEngine:
-    return OnnxEngine.load(folder, Settings(threads=1))
+    return OnnxEngine.load(folder, EngineSettings(threads=1))
 
 
 def batch(rows: int, tokens: int) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ import torch
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.eager import Eager, export_plain
 from edge_router.conversion.encoder import BERT, DEBERTA
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
 from tests.support.encoders import LOGITS, WORDS, checkpoint
@@ -53,7 +53,7 @@ def test_the_plain_export_equals_it_at_every_shape(architecture: str, tmp_path: 
     found = checkpoint(architecture)
     export_plain(found, tmp_path / "model.onnx")
     assert {file.name for file in tmp_path.iterdir()} == {"model.onnx", "model.onnx.data"}
-    engine = OnnxEngine.load(tmp_path, Settings(threads=1))
+    engine = OnnxEngine.load(tmp_path, EngineSettings(threads=1))
     for shape in ((1, 2), (1, 64), (8, 17)):
         ids, mask = rows(*shape)
         assert engine.run(ids, mask) == pytest.approx(run(found, ids, mask), abs=1e-5)

@@ -9,7 +9,7 @@ import pytest
 from edge_router.contract import NETWORK_FILE
 from edge_router.conversion.encoder import BERT, DEBERTA
 from edge_router.conversion.formats import FORMATS, FP16, FP32, INT8, INT8_BLOCKS, LADDER, Format, write
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
 from tests.support.encoders import WORDS, checkpoint
@@ -21,7 +21,7 @@ NEAR = {"int8": 0.15, "int8-blocks": 0.1, "fp16-words": 1e-2, "fp32": 0, "fp16":
 
 def logits(architecture: str, form: Format, folder: Path) -> Array:
     write(form, checkpoint(architecture), folder)
-    return OnnxEngine.load(folder, Settings(network=form.file, threads=1)).run(IDS, np.ones_like(IDS))
+    return OnnxEngine.load(folder, EngineSettings(network=form.file, threads=1)).run(IDS, np.ones_like(IDS))
 
 
 @pytest.mark.parametrize("architecture", [DEBERTA, BERT])

@@ -17,13 +17,13 @@ from edge_router.conversion.errors import CheckpointError
 from edge_router.conversion.format_selection import Thresholds
 from edge_router.conversion.importer import Imported, Wish
 from edge_router.conversion.prompts import Prompts
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.errors import ConfigError, RepositoryError, RouterError
 from edge_router.pipeline import Pipeline
 from edge_router.repository import Repository, pins
 from edge_router.repository.integrity import problems
-from edge_router.stages.decide import Decide, Rules
+from edge_router.stages.decide import Decide, DecisionRules
 from edge_router.stages.tokenize import Tokenize
 from edge_router.tensors import text_tensor
 from scripts.make_checkpoint import make
@@ -58,7 +58,7 @@ def state(repository: Path) -> dict[Path, bytes]:
 
 
 def eager_labels(checkpoint: Checkpoint, tokenize: Tokenize, policy: str) -> list[bytes]:
-    eager, decide = Eager(checkpoint), Decide(Rules.of(checkpoint.rules[policy]))
+    eager, decide = Eager(checkpoint), Decide(DecisionRules.of(checkpoint.rules[policy]))
     labels = []
     for prompt in PROMPTS.measured:
         ids = torch.tensor([tokenize.ids(prompt)])
@@ -116,7 +116,7 @@ def test_a_plain_graph_is_the_exported_one(checkpoint: Checkpoint, repository: P
     made = run(checkpoint, repository, plain=True)
     assert made.report.format == "plain fp32"
     ids = np.array([[1, 9, 2]])
-    engine = OnnxEngine.load(repository / TASK_ROUTER / "3", Settings())
+    engine = OnnxEngine.load(repository / TASK_ROUTER / "3", EngineSettings())
     wanted = Eager(checkpoint)(torch.from_numpy(ids), torch.ones((1, 3), dtype=torch.int64)).numpy()
     assert np.allclose(engine.run(ids, np.ones_like(ids)), wanted, atol=1e-5)
 

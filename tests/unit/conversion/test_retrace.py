@@ -15,7 +15,7 @@ from edge_router.conversion.checkpoint import CheckpointError
 from edge_router.conversion.eager import Eager
 from edge_router.conversion.encoder import BERT, DEBERTA
 from edge_router.conversion.retrace import RetraceError
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.torchscript import TorchscriptEngine
 from edge_router.engines.trace import Trace
 from tests.support.encoders import checkpoint
@@ -29,7 +29,7 @@ def test_the_trace_is_eager_torch_and_holds_no_other_device(architecture: str, t
     assert {rows for rows, _ in proof.shapes} == {1, 8}
     assert Trace.read(tmp_path / "model.pt").device == "cpu"
     ids, mask = np.array([[1, 2, 3], [4, 5, 0]]), np.array([[1, 1, 1], [1, 1, 0]])
-    engine = TorchscriptEngine.load(tmp_path, Settings(network="model.pt", threads=1))
+    engine = TorchscriptEngine.load(tmp_path, EngineSettings(network="model.pt", threads=1))
     wanted = Eager(found)(torch.from_numpy(ids), torch.from_numpy(mask)).numpy()
     assert engine.run(ids, mask) == pytest.approx(wanted, abs=1e-5)
 

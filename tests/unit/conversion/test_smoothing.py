@@ -12,7 +12,7 @@ from edge_router.conversion.calibration import peaks
 from edge_router.conversion.encoder import DEBERTA
 from edge_router.conversion.formats import FP32, Format, write
 from edge_router.conversion.smoothing import Peaks, factors
-from edge_router.engines import Settings
+from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
 from tests.support.encoders import WORDS, checkpoint
@@ -31,7 +31,7 @@ def found(tmp_path: Path) -> Peaks:
 def logits(form: Format, folder: Path, found: Peaks | None = None) -> Array:
     write(form, CHECKPOINT, folder, found)
     row = PROMPTS[-1][np.newaxis]
-    return OnnxEngine.load(folder, Settings(threads=1)).run(row, np.ones_like(row))
+    return OnnxEngine.load(folder, EngineSettings(threads=1)).run(row, np.ones_like(row))
 
 
 def test_the_product_is_the_same(found: Peaks, tmp_path: Path) -> None:

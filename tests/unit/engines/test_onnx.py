@@ -1,4 +1,4 @@
-"""What a network file or a provider must not be, over a graph that doubles and multiplies."""
+"""OnnxEngine: wrong network files and providers are refused. The network under test doubles its input."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edge_router.contract import NETWORK_FILE
-from edge_router.engines import EngineError, Settings
+from edge_router.engines import EngineError, EngineSettings
 from edge_router.engines.onnx import OnnxEngine, open_session
 from edge_router.engines.runtime import onnxruntime
 from edge_router.errors import RepositoryError
@@ -18,12 +18,12 @@ WIDTH = 4
 DATA = "model.onnx.data"
 WEIGHTS = np.eye(WIDTH, dtype=np.float32) * 2
 IDLE = "AzureExecutionProvider"
-"""In every build of ONNX Runtime, and with a kernel for nothing here: what it is asked for, the CPU runs."""
+"""A provider that every build of ONNX Runtime has and that has no kernels for this network, so the CPU runs it."""
 
 
 def network(folder: Path, data: str = DATA, extent: Mapping[str, int] = {}) -> Path:
-    """`model.onnx`: logits = (ids + mask) @ weights, and the weights are said to be in the file `data`, there from
-    `offset` and of a `length`."""
+    """Writes `model.onnx`: logits = (ids + mask) @ weights. The weights refer to the file `data`; `extent`: the offset
+    and length that they claim there."""
     weights = TensorProto(name="weights", data_type=TensorProto.FLOAT, dims=WEIGHTS.shape)
     weights.data_location = TensorProto.EXTERNAL
     for key, value in {"location": data, **extent}.items():
@@ -47,7 +47,7 @@ def network(folder: Path, data: str = DATA, extent: Mapping[str, int] = {}) -> P
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A version folder beside another file of weights."""
+    """A version folder, with a file of weights outside of it."""
     version = tmp_path / "model" / "1"
     version.mkdir(parents=True)
     WEIGHTS.tofile(version / DATA)
@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_named_network_runs(folder: Path) -> None:
     network(folder).rename(folder / "other.onnx")
     ids = np.arange(WIDTH)[np.newaxis]
-    engine = OnnxEngine.load(folder, Settings(network="other.onnx", threads=1))
+    engine = OnnxEngine.load(folder, EngineSettings(network="other.onnx", threads=1))
     assert engine.run(ids, np.ones_like(ids)).tolist() == [[2, 4, 6, 8]]
     with pytest.raises(EngineError):
         engine.run(ids[:, :2], ids[:, :2])
@@ -85,42 +85,42 @@ def missing(folder: Path) -> Path:
 def test_weights_outside_the_folder_are_refused(write: Callable[[Path], Path], folder: Path) -> None:
     file = write(folder)
     with pytest.raises(RepositoryError) as raised:
-        open_session(file, Settings())
+        open_session(file, EngineSettings())
     assert str(raised.value).startswith(f"{file}: its weights are not a file of this folder")
 
 
 @pytest.mark.parametrize(
     ("extent", "message"),
-    [({"offset": 64}, "cut short"), ({"length": 4}, "does not say the truth")],
-    ids=["cut short", "lying"],
+    [({"offset": 64}, "data file is truncated"), ({"length": 4}, "does not match its data file")],
+    ids=["truncated", "mismatch"],
 )
-def test_a_data_file_that_is_not_what_the_network_says_is_refused(
+def test_a_data_file_that_does_not_match_the_network_is_refused(
     extent: dict[str, int], message: str, folder: Path
 ) -> None:
     with pytest.raises(RepositoryError, match=message):
-        open_session(network(folder, extent=extent), Settings())
+        open_session(network(folder, extent=extent), EngineSettings())
 
 
-def test_what_is_no_network_is_refused_with_onnx_runtimes_words(folder: Path) -> None:
+def test_a_file_that_is_not_onnx_is_refused_with_onnx_runtimes_message(folder: Path) -> None:
     (folder / NETWORK_FILE).write_bytes(b"not a graph")
     with pytest.raises(RepositoryError, match="cannot load it with PROVIDERS CPUExecutionProvider"):
-        open_session(folder / NETWORK_FILE, Settings())
+        open_session(folder / NETWORK_FILE, EngineSettings())
 
 
 def test_a_provider_that_the_build_lacks_is_named(folder: Path) -> None:
     with pytest.raises(RepositoryError, match="PROVIDERS names TeaExecutionProvider, but this build"):
-        open_session(network(folder), Settings(providers=["TeaExecutionProvider", "CPUExecutionProvider"]))
+        open_session(network(folder), EngineSettings(providers=["TeaExecutionProvider", "CPUExecutionProvider"]))
 
 
-def test_a_network_whose_products_the_provider_leaves_to_the_cpu_is_refused(folder: Path) -> None:
-    with pytest.raises(RepositoryError, match=f"PROVIDERS asks for {IDLE}, but its MatMul would run on the CPU"):
-        open_session(network(folder), Settings(providers=[IDLE, "CPUExecutionProvider"]))
+def test_a_network_whose_matrix_products_fall_back_to_the_cpu_is_refused(folder: Path) -> None:
+    with pytest.raises(RepositoryError, match=f"PROVIDERS names {IDLE} first, but its MatMul would run on the CPU"):
+        open_session(network(folder), EngineSettings(providers=[IDLE, "CPUExecutionProvider"]))
 
 
-def test_a_device_that_is_not_there_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build for GPUs on a machine without one: ONNX Runtime makes a session without the provider."""
+def test_a_missing_device_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU build on a machine without a GPU: ONNX Runtime makes a session without the provider."""
     file = network(folder)
     without = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: without)
-    with pytest.raises(RepositoryError, match=f"asks for {IDLE}, but ONNX Runtime finds no such device"):
-        open_session(file, Settings(providers=[IDLE]))
+    with pytest.raises(RepositoryError, match=f"names {IDLE} first, but ONNX Runtime finds no such device"):
+        open_session(file, EngineSettings(providers=[IDLE]))

@@ -1,4 +1,4 @@
-"""The engine over a tiny trace of its own."""
+"""TorchscriptEngine with a tiny trace."""
 
 import warnings
 import zipfile
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from edge_router import engines
-from edge_router.engines import Engine, EngineError, Settings
+from edge_router.engines import Engine, EngineError, EngineSettings
 from edge_router.errors import RepositoryError
 
-SETTINGS = Settings(network="model.pt", threads=1)
+SETTINGS = EngineSettings(network="model.pt", threads=1)
 
 
 class Sums(nn.Module):
-    """Logits: the sums of ids and mask. Like a DeBERTa it counts its tokens, on the device of the ids."""
+    """Logits: the sums of ids and mask. Like DeBERTa it makes a range of positions on the device of the ids."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ def folder(tmp_path: Path) -> Path:
     version.mkdir(parents=True)
     ids = torch.ones((1, 8), dtype=torch.int64)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of torch, which wants its newer forms used
+        warnings.simplefilter("ignore", FutureWarning)  # torch deprecates torch.jit
         torch.jit.trace(Sums(), (ids, ids), check_trace=False).save(str(version / "model.pt"))
     return version
 
 
-def load(folder: Path, settings: Settings = SETTINGS) -> Engine:
+def load(folder: Path, settings: EngineSettings = SETTINGS) -> Engine:
     return engines.load("torchscript", folder, settings)
 
 
@@ -56,7 +56,7 @@ def test_ids_that_the_network_refuses_are_an_engine_error(folder: Path) -> None:
 
 
 def rewrite(file: Path, old: bytes, new: bytes) -> None:
-    """Another text in the code of the trace."""
+    """Replaces a text in the code of the trace."""
     with zipfile.ZipFile(file) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(file, "w") as archive:
@@ -65,32 +65,32 @@ def rewrite(file: Path, old: bytes, new: bytes) -> None:
 
 
 def test_a_trace_made_on_a_gpu_is_refused_on_a_cpu(folder: Path) -> None:
-    """Its code as a GPU would have written it: tests run without one."""
+    """The code is edited to what a trace on a GPU holds, because tests run without one."""
     rewrite(folder / "model.pt", b'torch.device("cpu")', b'torch.device("cuda:0")')
-    with pytest.raises(RepositoryError, match="traced on cuda, and its graph holds that device whatever it is loaded"):
+    with pytest.raises(RepositoryError, match="was traced on cuda and cannot run on cpu; trace the original weights"):
         load(folder)
 
 
 def test_a_trace_made_on_a_cpu_is_refused_for_a_gpu(folder: Path) -> None:
     with pytest.raises(RepositoryError, match="retrace CHECKPOINT --device cuda"):
-        load(folder, Settings(network="model.pt", providers=["CUDAExecutionProvider"]))
+        load(folder, EngineSettings(network="model.pt", providers=["CUDAExecutionProvider"]))
 
 
-def test_a_gpu_that_is_not_there_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     file = folder / "anywhere.pt"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("anywhere/code/__torch__.py", "pass")
     with pytest.raises(RepositoryError, match="finds no GPU"):
-        load(folder, Settings(network=file.name, providers=["CUDAExecutionProvider"]))
+        load(folder, EngineSettings(network=file.name, providers=["CUDAExecutionProvider"]))
 
 
 def test_a_provider_that_torch_does_not_have_is_refused(folder: Path) -> None:
     with pytest.raises(RepositoryError, match="TorchScript does not run on TensorrtExecutionProvider"):
-        load(folder, Settings(network="model.pt", providers=["TensorrtExecutionProvider"]))
+        load(folder, EngineSettings(network="model.pt", providers=["TensorrtExecutionProvider"]))
 
 
-def test_a_damaged_trace_is_one_sentence(folder: Path) -> None:
+def test_the_error_of_a_damaged_trace_is_one_line(folder: Path) -> None:
     rewrite(folder / "model.pt", b"torch.embedding", b"torch.unheard_of")
     with pytest.raises(RepositoryError, match="cannot load it") as raised:
         load(folder)

@@ -1,4 +1,4 @@
-"""What a `.pt` file says of itself, over archives made by hand: no test machine has a GPU to trace on."""
+"""Trace, on archives written by hand: test machines have no GPU to trace on."""
 
 import zipfile
 from pathlib import Path
@@ -15,7 +15,7 @@ ON_GPU = 'x = torch.arange(n, dtype=4, device=torch.device("cuda:0"), pin_memory
 def archive(folder: Path, *code: str) -> Path:
     file = folder / "model.pt"
     with zipfile.ZipFile(file, "w") as written:
-        written.writestr("model/data.pkl", b"cuda:0")  # where a tensor lay; loading moves it
+        written.writestr("model/data.pkl", b"cuda:0")  # the device of a tensor, which loading changes
         for number, text in enumerate(code):
             written.writestr(f"model/code/__torch__/part_{number}.py", text)
     return file
@@ -43,16 +43,16 @@ def test_a_trace_for_another_device_says_how_to_get_the_right_one(code: str, dev
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_a_trace_that_names_no_device_runs_on_all(device: str, tmp_path: Path) -> None:
+def test_a_trace_without_a_device_runs_on_any(device: str, tmp_path: Path) -> None:
     Trace.read(archive(tmp_path, "x = torch.add(y, 1)")).check(device)
 
 
-def test_what_is_no_trace_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_trace_is_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match="No such file"):
         Trace.read(tmp_path / "model.pt")
     with pytest.raises(RepositoryError, match="a pickle of"):
         Trace.read(archive(tmp_path))
     file = tmp_path / "model.pt"
     file.write_bytes(archive(tmp_path, ON_CPU).read_bytes()[:100])
-    with pytest.raises(RepositoryError, match="cut short, or no TorchScript"):
+    with pytest.raises(RepositoryError, match="truncated or not a TorchScript file"):
         Trace.read(file)

@@ -1,3 +1,5 @@
+"""Ensemble: the order of its steps, steps that do not connect, failing requests, concurrent steps."""
+
 import threading
 from collections.abc import Mapping, Sequence
 
@@ -6,22 +8,22 @@ import pytest
 from google.protobuf import text_format
 
 from edge_router.errors import RepositoryError, RequestError
-from edge_router.pipeline.ensemble import Ensemble, Step, waves
+from edge_router.pipeline.ensemble import Ensemble, LoadedStep, schedule
 from edge_router.pipeline.signature import Signature
 from edge_router.repository.schema import ModelConfig
-from edge_router.stages import Answer
+from edge_router.stages import StageResult
 from edge_router.tensors import Tensors
 
 
 class Add:
-    """`y` is `x` and something; 99 is refused."""
+    """A stage that returns `y` = `x` + a number and refuses 99."""
 
-    def __init__(self, what: int) -> None:
-        self._what = what
+    def __init__(self, number: int) -> None:
+        self._number = number
 
-    def run(self, requests: Sequence[Tensors]) -> list[Answer]:
+    def run(self, requests: Sequence[Tensors]) -> list[StageResult]:
         return [
-            RequestError("99 is refused") if (request["x"] == 99).any() else {"y": request["x"] + self._what}
+            RequestError("99 is refused") if (request["x"] == 99).any() else {"y": request["x"] + self._number}
             for request in requests
         ]
 
@@ -44,14 +46,14 @@ def step(model: str, source: str, target: str, inner: tuple[str, str] = ("x", "y
 
 def order_of(*steps: str, composing: Mapping[str, str]) -> list[list[int]]:
     config = parsed(f"{ENDS} ensemble_scheduling {{ {' '.join(steps)} }}")
-    return waves("e", config, {name: Signature.of(name, parsed(text)) for name, text in composing.items()})
+    return schedule("e", config, {name: Signature.of(name, parsed(text)) for name, text in composing.items()})
 
 
 def rows(*values: int) -> Tensors:
     return {"IN": np.array([[value] for value in values], dtype=np.int64)}
 
 
-def test_steps_run_in_the_order_of_their_tensors_not_of_the_file() -> None:
+def test_steps_run_in_the_order_of_their_tensors_not_in_the_order_of_the_file() -> None:
     assert order_of(step("b", "between", "OUT"), step("a", "IN", "between"), composing={"a": ADD, "b": ADD}) == [
         [1],
         [0],
@@ -75,11 +77,11 @@ def test_steps_that_do_not_connect_are_refused(steps: list[str], composing: dict
         order_of(*steps, composing=composing)
 
 
-def test_a_request_that_fails_in_a_step_goes_no_further_and_takes_nobody_along() -> None:
+def test_a_request_that_fails_in_a_step_skips_the_rest_and_no_other_fails() -> None:
     config = parsed(f"{ENDS} ensemble_scheduling {{ {step('a', 'IN', 'm')} {step('b', 'm', 'OUT')} }}")
     chain = Ensemble(
         Signature.of("e", config),
-        [[Step("a", Add(1), {"x": "IN"}, {"y": "m"})], [Step("b", Add(1), {"x": "m"}, {"y": "OUT"})]],
+        [[LoadedStep("a", Add(1), {"x": "IN"}, {"y": "m"})], [LoadedStep("b", Add(1), {"x": "m"}, {"y": "OUT"})]],
     )
     first, refused_early, refused_late, last = chain.run([rows(1, 2), rows(99), rows(98), rows(3)])
     assert not isinstance(first, RequestError)
@@ -90,26 +92,26 @@ def test_a_request_that_fails_in_a_step_goes_no_further_and_takes_nobody_along()
     assert isinstance(refused_late, RequestError)
 
 
-class Meeting:
-    """Ends only when both have begun."""
+class BarrierStage:
+    """A stage that ends only when all stages with the same barrier have begun."""
 
     def __init__(self, barrier: threading.Barrier) -> None:
         self._barrier = barrier
 
-    def run(self, requests: Sequence[Tensors]) -> list[Answer]:
+    def run(self, requests: Sequence[Tensors]) -> list[StageResult]:
         self._barrier.wait(timeout=10)
         return [{"y": request["x"]} for request in requests]
 
 
-def test_steps_that_need_nothing_of_one_another_run_at_once_in_nested_ensembles_too() -> None:
+def test_independent_steps_run_concurrently_also_in_nested_ensembles() -> None:
     barrier = threading.Barrier(4)
     ends = (
         'input { name: "IN" data_type: TYPE_INT64 dims: [ 1 ] } output { name: "b" data_type: TYPE_INT64 dims: [ 1 ] }'
     )
     signature = Signature.of("e", parsed(ends))
-    pair = [Step(name, Meeting(barrier), {"x": "IN"}, {"y": name}) for name in "ab"]
+    pair = [LoadedStep(name, BarrierStage(barrier), {"x": "IN"}, {"y": name}) for name in "ab"]
     inner = Ensemble(signature, [pair])
-    outer = Ensemble(signature, [[Step(name, inner, {"IN": "IN"}, {"b": name}) for name in "ab"]])
+    outer = Ensemble(signature, [[LoadedStep(name, inner, {"IN": "IN"}, {"b": name}) for name in "ab"]])
     [answer] = outer.run([rows(7)])
     assert not isinstance(answer, RequestError)
     assert answer["b"].tolist() == [[7]]

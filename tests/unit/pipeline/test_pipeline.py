@@ -1,4 +1,4 @@
-"""The shipped repository in this process: what every server of it must answer."""
+"""The shipped repository, run in this process."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,7 +65,7 @@ def ask(pipeline: Pipeline, model: str, *prompts: str) -> Tensors:
     return pipeline.infer(model, {INPUT: text_tensor([prompt.encode() for prompt in prompts])})
 
 
-def test_both_decisions_come_from_one_pass_and_equal_the_single_ensembles(pipeline: Pipeline) -> None:
+def test_the_prompt_ensembles_decisions_equal_those_of_the_single_ensembles(pipeline: Pipeline) -> None:
     both = ask(pipeline, PROMPT_ROUTER_ENSEMBLE, *PROMPTS)
     assert np.array_equal(both["TASK"], ask(pipeline, ensemble(TASK_ROUTER), *PROMPTS)[OUTPUT])
     assert np.array_equal(both["COMPLEXITY"], ask(pipeline, ensemble(COMPLEXITY_ROUTER), *PROMPTS)[OUTPUT])
@@ -78,7 +78,7 @@ def test_a_batch_equals_its_rows_one_by_one(pipeline: Pipeline) -> None:
     assert np.array_equal(logits(*PROMPTS), np.concatenate([logits(prompt) for prompt in PROMPTS]))
 
 
-def test_a_network_that_says_gpu_and_runs_on_the_cpu_is_not_served(tmp_path: Path) -> None:
+def test_a_gpu_instance_whose_network_runs_on_the_cpu_is_refused(tmp_path: Path) -> None:
     config = (model_repository() / TASK_ROUTER / CONFIG_FILE).read_text()
     (tmp_path / TASK_ROUTER).mkdir()
     (tmp_path / TASK_ROUTER / CONFIG_FILE).write_text(f"{config}\ninstance_group [ {{ kind: KIND_GPU count: 1 }} ]\n")
@@ -97,7 +97,7 @@ def test_output_is_the_one_hot_of_the_label(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_any_text_gets_a_decision(pipeline: Pipeline, text: bytes) -> None:
+def test_every_text_gets_a_decision(pipeline: Pipeline, text: bytes) -> None:
     answer = pipeline.infer(PROMPT_ROUTER_ENSEMBLE, {INPUT: text_tensor([text])})
     assert answer["TASK"].sum() == 1
 
@@ -116,7 +116,7 @@ def test_any_text_gets_a_decision(pipeline: Pipeline, text: bytes) -> None:
     ],
     ids=["missing", "nine rows", "no rows", "data type", "shape", "unknown", "not UTF-8", "lone surrogate"],
 )
-def test_a_wrong_request_is_refused_alone(pipeline: Pipeline, request_: Tensors, message: str) -> None:
+def test_a_wrong_request_fails_and_no_other(pipeline: Pipeline, request_: Tensors, message: str) -> None:
     right = {INPUT: text_tensor([b"hello"])}
     wrong, answer = pipeline.find(PROMPT_ROUTER_ENSEMBLE).run([request_, right])
     assert isinstance(wrong, RequestError)
@@ -127,7 +127,7 @@ def test_a_wrong_request_is_refused_alone(pipeline: Pipeline, request_: Tensors,
     )
 
 
-def test_a_model_that_was_not_loaded_is_named() -> None:
+def test_a_model_that_is_not_loaded_is_named() -> None:
     small = Pipeline.load(Repository(model_repository()), [postprocessing(TASK_ROUTER)])
     with pytest.raises(NotFoundError, match="task_router_ensemble"):
         ask(small, ensemble(TASK_ROUTER), "x")

@@ -1,3 +1,5 @@
+"""Content-Encoding in both directions."""
+
 import gzip
 import zlib
 

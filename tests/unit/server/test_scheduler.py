@@ -1,4 +1,4 @@
-"""One run at a time: what is taken together, refused, given up, and on which thread."""
+"""Scheduler: batches, refusals, cancelled and late requests, and the thread of a run."""
 
 import asyncio
 import threading
@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from edge_router.errors import RequestError
-from edge_router.pipeline import Served
+from edge_router.pipeline import ServedModel
 from edge_router.pipeline.signature import Signature, TensorType
 from edge_router.repository.schema import ModelConfig
-from edge_router.server.errors import DeadlineError, ModelFailedError, QueueFullError
+from edge_router.server.errors import DeadlineExceededError, ModelFailedError, QueueFullError
 from edge_router.server.scheduler import Scheduler
 from edge_router.server.statistics import Statistics
-from edge_router.stages import Answer
+from edge_router.stages import StageResult
 from edge_router.tensors import Tensors
 
-PATIENCE = 30
+TIMEOUT_SECONDS = 30
 
 
-class Held:
-    """Answers `x` once it is let go. 99 is refused, 98 is a failure. Records the rows of its runs."""
+class GatedStage:
+    """A stage that waits until `go` is set and returns `x`. It refuses 99, fails on 98 and records its runs."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -29,33 +29,33 @@ class Held:
         self.runs: list[list[int]] = []
         self.threads: list[str] = []
 
-    def run(self, requests: Sequence[Tensors]) -> list[Answer]:
+    def run(self, requests: Sequence[Tensors]) -> list[StageResult]:
         self.runs.append([int(value) for request in requests for value in request["x"][:, 0]])
         self.threads.append(threading.current_thread().name)
         self.began.set()
-        assert self.go.wait(PATIENCE)
+        assert self.go.wait(TIMEOUT_SECONDS)
         if 98 in self.runs[-1]:
             raise KeyError("the prompt of a user")
         return [RequestError("99 is refused") if 99 in request["x"] else {"x": request["x"]} for request in requests]
 
 
-def served(stage: Held, model: str = "m") -> Served:
+def served(stage: GatedStage, model: str = "m") -> ServedModel:
     number = {"x": TensorType("INT64", (1,))}
-    return Served(model, 1, ModelConfig(), Signature(model, 4, number, number), {}, stage)
+    return ServedModel(model, 1, ModelConfig(), Signature(model, 4, number, number), {}, stage)
 
 
 def rows(*values: int) -> Tensors:
     return {"x": np.array([[value] for value in values], dtype=np.int64)}
 
 
-async def test_what_is_queued_is_taken_together_as_far_as_it_fits_by_model() -> None:
-    scheduler, stage, other = Scheduler(Statistics(), 100), Held(), Held()
+async def test_queued_requests_of_a_model_run_as_one_batch_up_to_its_size() -> None:
+    scheduler, stage, other = Scheduler(Statistics(), 100), GatedStage(), GatedStage()
     other.go.set()
     model, another = served(stage), served(other, "other")
-    first = asyncio.create_task(scheduler.run(model, rows(1), PATIENCE))
-    await asyncio.to_thread(stage.began.wait, PATIENCE)
+    first = asyncio.create_task(scheduler.run(model, rows(1), TIMEOUT_SECONDS))
+    await asyncio.to_thread(stage.began.wait, TIMEOUT_SECONDS)
     queued = [(model, rows(2)), (another, rows(3)), (model, rows(4, 5)), (model, rows(6)), (model, rows(7))]
-    asked = [asyncio.create_task(scheduler.run(each, request, PATIENCE)) for each, request in queued]
+    asked = [asyncio.create_task(scheduler.run(each, request, TIMEOUT_SECONDS)) for each, request in queued]
     await asyncio.sleep(0)
     stage.go.set()
     await asyncio.gather(first, *asked)
@@ -64,74 +64,74 @@ async def test_what_is_queued_is_taken_together_as_far_as_it_fits_by_model() -> 
     assert [task.result()["x"][:, 0].tolist() for task in asked] == [[2], [3], [4, 5], [6], [7]]
 
 
-async def test_a_wrong_request_takes_nobody_along() -> None:
-    scheduler, stage = Scheduler(Statistics(), 100), Held()
+async def test_a_wrong_request_fails_and_no_other() -> None:
+    scheduler, stage = Scheduler(Statistics(), 100), GatedStage()
     wrong: Tensors = {"x": np.array(1)}
     requests: list[Tensors] = [rows(1), rows(99), wrong, {}, rows(2)]
-    asked = [asyncio.create_task(scheduler.run(served(stage), request, PATIENCE)) for request in requests]
+    asked = [asyncio.create_task(scheduler.run(served(stage), request, TIMEOUT_SECONDS)) for request in requests]
     stage.go.set()
     await asyncio.gather(*asked, return_exceptions=True)
     assert [type(task.exception()).__name__ for task in asked] == ["NoneType", *["RequestError"] * 3, "NoneType"]
 
 
-async def test_a_failure_is_named_without_what_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    scheduler, stage = Scheduler(Statistics(), 100), Held()
+async def test_a_failure_is_logged_without_the_request(capsys: pytest.CaptureFixture[str]) -> None:
+    scheduler, stage = Scheduler(Statistics(), 100), GatedStage()
     stage.go.set()
     with pytest.raises(ModelFailedError, match=r"^m failed on this request"):
-        await scheduler.run(served(stage), rows(98), PATIENCE)
-    said = capsys.readouterr().out
-    assert "KeyError" in said
-    assert "the prompt" not in said
-    assert (await scheduler.run(served(stage), rows(1), PATIENCE))["x"] == 1
+        await scheduler.run(served(stage), rows(98), TIMEOUT_SECONDS)
+    logged = capsys.readouterr().out
+    assert "KeyError" in logged
+    assert "the prompt" not in logged
+    assert (await scheduler.run(served(stage), rows(1), TIMEOUT_SECONDS))["x"] == 1
 
 
-async def test_one_more_than_may_wait_is_refused_at_once() -> None:
-    scheduler, stage = Scheduler(Statistics(), 2), Held()
-    asked = [asyncio.create_task(scheduler.run(served(stage), rows(at), PATIENCE)) for at in range(2)]
-    await asyncio.to_thread(stage.began.wait, PATIENCE)
+async def test_a_request_beyond_the_queues_limit_is_refused_at_once() -> None:
+    scheduler, stage = Scheduler(Statistics(), 2), GatedStage()
+    asked = [asyncio.create_task(scheduler.run(served(stage), rows(at), TIMEOUT_SECONDS)) for at in range(2)]
+    await asyncio.to_thread(stage.began.wait, TIMEOUT_SECONDS)
     with pytest.raises(QueueFullError):
-        await scheduler.run(served(stage), rows(3), PATIENCE)
+        await scheduler.run(served(stage), rows(3), TIMEOUT_SECONDS)
     stage.go.set()
     await asyncio.gather(*asked)
-    assert (await scheduler.run(served(stage), rows(4), PATIENCE))["x"] == 4
+    assert (await scheduler.run(served(stage), rows(4), TIMEOUT_SECONDS))["x"] == 4
     assert scheduler.pending == 0
 
 
-async def test_who_left_or_ran_out_of_time_is_never_run() -> None:
-    scheduler, stage = Scheduler(Statistics(), 100), Held()
-    first = asyncio.create_task(scheduler.run(served(stage), rows(1), PATIENCE))
-    await asyncio.to_thread(stage.began.wait, PATIENCE)
-    leaving = asyncio.create_task(scheduler.run(served(stage), rows(2), PATIENCE))
+async def test_a_cancelled_or_late_request_is_never_run() -> None:
+    scheduler, stage = Scheduler(Statistics(), 100), GatedStage()
+    first = asyncio.create_task(scheduler.run(served(stage), rows(1), TIMEOUT_SECONDS))
+    await asyncio.to_thread(stage.began.wait, TIMEOUT_SECONDS)
+    leaving = asyncio.create_task(scheduler.run(served(stage), rows(2), TIMEOUT_SECONDS))
     await asyncio.sleep(0)
     leaving.cancel()
-    with pytest.raises(DeadlineError):
+    with pytest.raises(DeadlineExceededError):
         await scheduler.run(served(stage), rows(3), 0.01)
     stage.go.set()
     await first
-    await scheduler.run(served(stage), rows(4), PATIENCE)
+    await scheduler.run(served(stage), rows(4), TIMEOUT_SECONDS)
     assert stage.runs == [[1], [4]]
 
 
-async def test_a_quick_run_that_is_alone_spares_itself_the_way_to_the_other_thread() -> None:
-    scheduler, stage, here = Scheduler(Statistics(), 100), Held(), threading.current_thread().name
+async def test_a_quick_run_without_other_requests_is_done_on_the_loops_thread() -> None:
+    scheduler, stage, here = Scheduler(Statistics(), 100), GatedStage(), threading.current_thread().name
     stage.go.set()
     for request in (rows(1), rows(2), rows(3, 4)):
-        await scheduler.run(served(stage), request, PATIENCE)
+        await scheduler.run(served(stage), request, TIMEOUT_SECONDS)
     assert stage.threads == ["models", here, "models"]
 
 
-async def test_who_comes_during_a_run_waits_on_the_other_thread() -> None:
-    scheduler, stage = Scheduler(Statistics(), 100), Held()
+async def test_concurrent_requests_run_on_the_worker_thread() -> None:
+    scheduler, stage = Scheduler(Statistics(), 100), GatedStage()
     stage.go.set()
-    await scheduler.run(served(stage), rows(1), PATIENCE)
-    await asyncio.gather(*(scheduler.run(served(stage), rows(at, at), PATIENCE) for at in (2, 3)))
+    await scheduler.run(served(stage), rows(1), TIMEOUT_SECONDS)
+    await asyncio.gather(*(scheduler.run(served(stage), rows(at, at), TIMEOUT_SECONDS) for at in (2, 3)))
     assert stage.threads == ["models"] * len(stage.threads)
 
 
-async def test_after_a_slow_run_the_loop_is_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_after_a_slow_run_the_next_one_is_done_on_the_worker_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_router.server.scheduler.QUICK_SECONDS", 0)
-    scheduler, stage = Scheduler(Statistics(), 100), Held()
+    scheduler, stage = Scheduler(Statistics(), 100), GatedStage()
     stage.go.set()
     for request in (rows(1), rows(2)):
-        await scheduler.run(served(stage), request, PATIENCE)
+        await scheduler.run(served(stage), request, TIMEOUT_SECONDS)
     assert stage.threads == ["models", "models"]

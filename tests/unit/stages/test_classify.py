@@ -1,3 +1,5 @@
+"""The classify stage, with an engine that adds numbers."""
+
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from edge_router.tensors import Array, Tensors
 
 
 class SumEngine:
-    """Logits: the sum of a row's ids and its length. Refuses id 99. Records the shapes it ran."""
+    """An engine whose logits are the sum of a row's ids and its length. It refuses id 99 and records its shapes."""
 
     masked = True
 

@@ -1,3 +1,5 @@
+"""The decide stage: labels, probabilities and scores by `decision.json`."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ def answer(rules: dict[str, Any], tmp_path: Path, *rows: list[float]) -> Tensors
     return found
 
 
-def test_the_best_class_is_one_hot_labelled_and_probable(tmp_path: Path) -> None:
+def test_the_best_class_gets_the_one_hot_output_and_the_label(tmp_path: Path) -> None:
     found = answer(TASK, tmp_path, [9, 0, 2, 0], [9, 4, 0, 0])
     assert found[OUTPUT].tolist() == [[0, 1, 0], [1, 0, 0]]
     assert found[LABEL].tolist() == [[b"B"], [b"A"]]
@@ -52,7 +54,7 @@ def test_the_best_class_is_one_hot_labelled_and_probable(tmp_path: Path) -> None
     )
 
 
-def test_temperature_flattens(tmp_path: Path) -> None:
+def test_temperature_flattens_the_probabilities(tmp_path: Path) -> None:
     # softmax([1, 0, 0]) after dividing [2, 0, 0] by 2
     assert answer(TASK, tmp_path, [0, 2, 0, 0])[PROBABILITIES][0, 0] == pytest.approx(np.e / (np.e + 2))
 
@@ -61,7 +63,7 @@ def test_equal_logits_choose_the_first_label(tmp_path: Path) -> None:
     assert answer(TASK, tmp_path, [0, 1, 1, 1])[LABEL].tolist() == [[b"A"]]
 
 
-def test_none_lowers_the_score_but_not_the_label(tmp_path: Path) -> None:
+def test_the_none_logit_lowers_the_score_and_keeps_the_label(tmp_path: Path) -> None:
     nothing, demanding = answer(DEMAND, tmp_path, [-5, -6], [5, -6])[SCORE][:, 0]
     assert nothing < 0.01
     assert demanding > 0.99
@@ -76,15 +78,15 @@ def test_weighted_heads_score_as_published(tmp_path: Path) -> None:
     assert found[LABEL].tolist() == [[b"Few-Shot"]]
 
 
-def test_a_value_below_the_floor_counts_nothing(tmp_path: Path) -> None:
+def test_a_value_below_the_floor_counts_as_zero(tmp_path: Path) -> None:
     found = answer(WEIGHTED, tmp_path, [0, 0, 0, 0, -9])
     assert found[PROBABILITIES][0, 1] == 0
 
 
 @pytest.mark.parametrize(
-    ("logits", "message"), [([[1.0, 2.0]], "decides on 4"), ([[1.0, np.nan, 0, 0]], "not finite")], ids=["width", "nan"]
+    ("logits", "message"), [([[1.0, 2.0]], "needs 4"), ([[1.0, np.nan, 0, 0]], "not finite")], ids=["width", "nan"]
 )
-def test_logits_that_fit_no_rule_fail_alone(logits: list[list[float]], message: str, tmp_path: Path) -> None:
+def test_wrong_logits_fail_their_own_request_only(logits: list[list[float]], message: str, tmp_path: Path) -> None:
     right = np.zeros((1, 4), dtype=np.float32)
     wrong, neighbour = decide(TASK, tmp_path).run([{LOGITS: np.array(logits, dtype=np.float32)}, {LOGITS: right}])
     assert isinstance(wrong, RequestError)
@@ -107,7 +109,7 @@ def changed(key: str, value: Any) -> dict[str, Any]:
         (changed("classes", [{"label": "A", "head": "task"}]), "index or weights"),
         (changed("classes", [{"label": "A", "head": "task", "weights": [1]}]), "1 weights"),
         (changed("classes", [{"label": "A", "head": "task", "index": 0}] * 2), "each label once"),
-        (changed("score", {"D": 1.0}), "D is no class"),
+        (changed("score", {"D": 1.0}), "D is not among the classes"),
         (changed("heads", [{"name": "task", "size": 3, "temperature": 0}]), "temperature"),
         (changed("heads", [{"name": "task", "size": 3, "temprature": 1}]), "temprature"),
     ],

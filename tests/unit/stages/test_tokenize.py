@@ -1,3 +1,5 @@
+"""The tokenize stage, with a vocabulary of a hundred words."""
+
 import json
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from edge_router.contract import (
 )
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.stages.tokenize import Tokenize
-from edge_router.stages.vocabulary import Definition
+from edge_router.stages.vocabulary import TokenizerJson
 from edge_router.tensors import text_tensor
 
 WORDS = [f"w{number}" for number in range(100)]
@@ -45,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tokenize() -> Tokenize:
-    return Tokenize(Definition(word_level()), max_tokens=8)
+    return Tokenize(TokenizerJson(word_level()), max_tokens=8)
 
 
 def test_a_short_prompt_is_not_padded(tokenize: Tokenize) -> None:
@@ -60,7 +62,7 @@ def test_both_ends_of_a_long_prompt_are_kept(tokenize: Tokenize) -> None:
     assert tokenize.ids(" ".join(WORDS[:20])) == [CLS, 3, 4, 5, 20, 21, 22, SEP]
 
 
-def test_a_megabyte_keeps_its_ends(tokenize: Tokenize) -> None:
+def test_both_ends_of_a_megabyte_are_kept(tokenize: Tokenize) -> None:
     text = "w0 w1 w2" + " \n" * 500_000 + "w7 w8 w9"
     assert tokenize.ids(text) == [CLS, 3, 4, 5, 10, 11, 12, SEP]
 
@@ -72,7 +74,7 @@ def test_rows_of_a_request_are_padded_to_its_longest_and_keep_their_order(tokeni
     assert answer[ATTENTION_MASK].tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
 
 
-def test_invalid_utf8_fails_its_own_request_and_no_other(tokenize: Tokenize) -> None:
+def test_invalid_utf8_fails_its_own_request_only(tokenize: Tokenize) -> None:
     wrong, right = tokenize.run([{INPUT: text_tensor([b"w0", b"w\xff"])}, {INPUT: text_tensor([b"w0"])}])
     assert isinstance(wrong, RequestError)
     assert "row 1" in str(wrong)
@@ -81,25 +83,25 @@ def test_invalid_utf8_fails_its_own_request_and_no_other(tokenize: Tokenize) -> 
 
 
 @pytest.mark.parametrize("text", [b"", b"   \n", b"\x00", "🙂".encode(), "\u202eabc".encode()])
-def test_any_text_has_ids(tokenize: Tokenize, text: bytes) -> None:
+def test_every_text_has_token_ids(tokenize: Tokenize, text: bytes) -> None:
     [answer] = tokenize.run([{INPUT: text_tensor([text])}])
     assert not isinstance(answer, RequestError)
     assert answer[INPUT_IDS][0, 0] == CLS
     assert answer[INPUT_IDS][0, -1] == SEP
 
 
-def test_load_takes_the_limit_from_the_version_folder(folder: Path) -> None:
+def test_load_reads_the_token_limit_from_the_version_folder(folder: Path) -> None:
     assert Tokenize.load(folder, {}).ids("w0 w1 w2 w3") == [CLS, 3, 6, SEP]
 
 
-def test_the_limit_of_the_tokenizer_itself_does_not_count(folder: Path) -> None:
+def test_the_tokenizers_own_truncation_is_ignored(folder: Path) -> None:
     tokenizer = word_level()
     tokenizer.enable_truncation(max_length=3)
     tokenizer.save(str(folder / TOKENIZER_FILE))
     assert Tokenize.load(folder, {}).ids("w0 w1 w2 w3") == [CLS, 3, 6, SEP]
 
 
-def test_a_network_that_takes_one_length_gets_it(folder: Path) -> None:
+def test_rows_are_padded_to_a_fixed_length_where_the_parameter_says_so(folder: Path) -> None:
     [answer] = Tokenize.load(folder, {PAD_TO_TOKENS_PARAMETER: "6"}).run([{INPUT: text_tensor([b"w0", b"w1 w2"])}])
     assert not isinstance(answer, RequestError)
     assert answer[INPUT_IDS].tolist() == [[CLS, 3, SEP, 0, 0, 0], [CLS, 4, 5, SEP, 0, 0]]
@@ -107,7 +109,7 @@ def test_a_network_that_takes_one_length_gets_it(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["3", "-1", "many"])
-def test_load_refuses_padding_that_a_prompt_would_not_fit(folder: Path, value: str) -> None:
+def test_load_refuses_a_padding_shorter_than_the_longest_prompt(folder: Path, value: str) -> None:
     with pytest.raises(RepositoryError, match=PAD_TO_TOKENS_PARAMETER):
         Tokenize.load(folder, {PAD_TO_TOKENS_PARAMETER: value})
 
@@ -115,14 +117,14 @@ def test_load_refuses_padding_that_a_prompt_would_not_fit(folder: Path, value: s
 @pytest.mark.parametrize(
     "content", [{}, [], {"max_tokens": "4"}, {"max_tokens": 2}, {"max_tokens": True}, {"max_tokens": 4, "maxtoken": 5}]
 )
-def test_load_refuses_a_limit_that_is_none(folder: Path, content: object) -> None:
+def test_load_refuses_a_wrong_token_limit(folder: Path, content: object) -> None:
     (folder / TEXT_FILE).write_text(json.dumps(content))
     with pytest.raises(RepositoryError, match=rf"{TEXT_FILE}.*write"):
         Tokenize.load(folder, {})
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff"])
-def test_load_names_a_limit_that_is_no_json(folder: Path, content: bytes) -> None:
+def test_load_names_a_limit_file_that_is_not_json(folder: Path, content: bytes) -> None:
     (folder / TEXT_FILE).write_bytes(content)
     with pytest.raises(RepositoryError, match=f"{TEXT_FILE}: not JSON"):
         Tokenize.load(folder, {})
@@ -135,7 +137,7 @@ def test_load_names_a_missing_file(folder: Path, name: str) -> None:
         Tokenize.load(folder, {})
 
 
-def test_load_takes_sentencepiece_where_it_is(folder: Path) -> None:
+def test_load_prefers_the_sentencepiece_file(folder: Path) -> None:
     (folder / SENTENCEPIECE_FILE).write_bytes(b"not a model")
     with pytest.raises(RepositoryError, match=SENTENCEPIECE_FILE):
         Tokenize.load(folder, {})

@@ -1,5 +1,8 @@
-"""`spm.model` read as the transformers library reads it. The published one cannot be had everywhere; this one is
-trained here, with DeBERTa-v3's settings, on the scripts it is asked about."""
+"""Unigram gives the token ids of the transformers library.
+
+DeBERTa's published `spm.model` is not available to every test run, so a model is trained here with DeBERTa-v3's
+settings, on the scripts that the tests use.
+"""
 
 import gzip
 import io
@@ -17,7 +20,7 @@ from transformers.utils import sentencepiece_model_pb2_new
 from edge_router.contract import SENTENCEPIECE_FILE, TEXT_FILE
 from edge_router.errors import RepositoryError
 from edge_router.stages.tokenize import Tokenize
-from edge_router.stages.unigram import AS_IT_STANDS, Unigram
+from edge_router.stages.unigram import NO_NORMALIZATION, Unigram
 
 PROMPTS = Path(__file__).parents[3] / "training/data/router_prompts_dev.jsonl.gz"
 PAD, CLS, SEP, UNK = range(4)
@@ -49,7 +52,7 @@ SCRIPTS = {
 
 
 def letters(script: str) -> str:
-    """`a-c` is a range, as in a regular expression."""
+    """The letters of a script; in SCRIPTS `a-c` is a range, as in a regular expression."""
     found, rest = "", SCRIPTS[script].replace("\\", "")
     while rest:
         first, last = (rest[0], rest[2]) if rest[1:2] == "-" and len(rest) > 2 else (rest[0], rest[0])
@@ -58,8 +61,8 @@ def letters(script: str) -> str:
     return found
 
 
-def made(rng: random.Random) -> Iterator[str]:
-    """Texts without end: words of few different letters, so that some come again, now and then a special token."""
+def random_texts(rng: random.Random) -> Iterator[str]:
+    """Generates texts: words of few different letters, so that words repeat, and sometimes a special token."""
     alphabets = {script: letters(script) for script in SCRIPTS}
     while True:
         letters_now = "".join(rng.choices(alphabets[rng.choice(list(SCRIPTS))], k=rng.randint(1, 9)))
@@ -76,8 +79,8 @@ def prompts() -> list[str]:
         return [json.loads(row)["prompt"] for row in rows]
 
 
-def take(count: int, seed: int) -> list[str]:
-    texts = made(random.Random(seed))
+def sample_texts(count: int, seed: int) -> list[str]:
+    texts = random_texts(random.Random(seed))
     return [next(texts) for _ in range(count)]
 
 
@@ -85,7 +88,7 @@ def take(count: int, seed: int) -> list[str]:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = io.BytesIO()
     SentencePieceTrainer.train(
-        sentence_iterator=iter(prompts() + take(3000, seed=1)),
+        sentence_iterator=iter(prompts() + sample_texts(3000, seed=1)),
         model_writer=written,
         model_type="unigram",
         vocab_size=4000,
@@ -114,23 +117,23 @@ def unigram(file: Path) -> Unigram:
 
 @pytest.fixture(scope="module")
 def reference(file: Path) -> Callable[[list[str]], list[list[int]]]:
-    """Made of the pieces, as transformers itself does; its own reader of the file wants a newer protobuf than
-    tritonclient does."""
+    """The tokenizer of transformers, built from the model's pieces: its own reader of the file needs a newer protobuf
+    than tritonclient."""
     model = SentencePieceProcessor(model_file=str(file))
     pieces = [(model.id_to_piece(piece), model.get_score(piece)) for piece in range(len(model))]
     tokenizer = DebertaV2Tokenizer(vocab=pieces, unk_id=UNK).backend_tokenizer
     return lambda texts: [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
 
-def test_ids_are_the_references_on_many_scripts(
+def test_ids_equal_the_references_on_many_scripts(
     unigram: Unigram, reference: Callable[[list[str]], list[list[int]]]
 ) -> None:
-    texts = [*prompts(), *take(20_000, seed=0)]
+    texts = [*prompts(), *sample_texts(20_000, seed=0)]
     before, after = unigram.frame
-    ours = [[*before, *unigram.ids(text), *after] for text in texts]
-    different = [text for text, ids, wanted in zip(texts, ours, reference(texts), strict=True) if ids != wanted]
+    actual = [[*before, *unigram.ids(text), *after] for text in texts]
+    different = [text for text, ids, expected in zip(texts, actual, reference(texts), strict=True) if ids != expected]
     assert different == []
-    assert sum(UNK in ids for ids in ours) > 1000
+    assert sum(UNK in ids for ids in actual) > 1000
 
 
 @pytest.mark.parametrize(
@@ -158,15 +161,15 @@ def test_ids_are_the_references_on_many_scripts(
         "\u200b" * 50,
     ],
 )
-def test_ids_are_the_references_on_odd_texts(
+def test_ids_equal_the_references_on_unusual_texts(
     unigram: Unigram, reference: Callable[[list[str]], list[list[int]]], text: str
 ) -> None:
     before, after = unigram.frame
     assert [[*before, *unigram.ids(text), *after]] == reference([text])
 
 
-def test_the_mask_token_stands_behind_the_last_piece(unigram: Unigram) -> None:
-    """DeBERTa's file has no piece for it; its network has a row."""
+def test_the_mask_token_has_the_id_after_the_last_piece(unigram: Unigram) -> None:
+    """DeBERTa's file has no piece for it; its network has an embedding."""
     assert unigram.ids("[MASK]") == [4000]
 
 
@@ -179,17 +182,17 @@ def test_both_ends_of_a_long_prompt_are_kept(file: Path, unigram: Unigram) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x0a\x05hello", b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff"])
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / SENTENCEPIECE_FILE).write_bytes(content)
-    with pytest.raises(RepositoryError, match=r"spm\.model: .* take the spm\.model of a DeBERTa"):
+    with pytest.raises(RepositoryError, match=r"spm\.model: .* use the spm\.model of a DeBERTa"):
         Unigram.read(tmp_path / SENTENCEPIECE_FILE)
 
 
-def test_a_model_cut_anywhere_is_refused(file: Path, tmp_path: Path) -> None:
-    """Between two pieces SentencePiece itself takes what is left for a smaller model."""
+def test_a_model_truncated_at_any_byte_is_refused(file: Path, tmp_path: Path) -> None:
+    """SentencePiece itself would load a file that is cut between two pieces as a smaller model."""
     for size in range(2000, 2060):
         (tmp_path / SENTENCEPIECE_FILE).write_bytes(file.read_bytes()[:size])
-        with pytest.raises(RepositoryError, match="is cut short"):
+        with pytest.raises(RepositoryError, match="is truncated"):
             Unigram.read(tmp_path / SENTENCEPIECE_FILE)
 
 
@@ -203,9 +206,8 @@ def test_a_model_without_debertas_special_tokens_is_refused(tmp_path: Path) -> N
         Unigram.read(tmp_path / SENTENCEPIECE_FILE)
 
 
-def test_what_is_put_behind_the_model_changes_its_normaliser_alone() -> None:
-    """The bytes, read by SentencePiece's schema."""
+def test_the_bytes_appended_to_a_model_change_only_its_normaliser() -> None:
     schema: Any = sentencepiece_model_pb2_new
-    ours = schema.ModelProto.FromString(AS_IT_STANDS)
+    appended = schema.ModelProto.FromString(NO_NORMALIZATION)
     spec = schema.NormalizerSpec(precompiled_charsmap=b"", add_dummy_prefix=False, remove_extra_whitespaces=False)
-    assert ours == schema.ModelProto(normalizer_spec=spec)
+    assert appended == schema.ModelProto(normalizer_spec=spec)

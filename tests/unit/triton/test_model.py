@@ -1,4 +1,4 @@
-"""What Triton's Python backend asks of a model, as far as it needs no Triton."""
+"""TritonPythonModel, as far as it can be tested without Triton."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from edge_router.errors import RepositoryError
 from edge_router.settings import model_repository
 
 
-def test_an_instance_on_a_gpu_whose_work_is_on_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_instance_whose_network_runs_on_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("triton_python_backend_utils"))
     from edge_router.triton import TritonPythonModel
 

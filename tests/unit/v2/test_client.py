@@ -1,4 +1,4 @@
-"""The client turns whatever a server does into one of three named errors, or the outputs."""
+"""InferenceClient: outputs, or one of three errors by what the server does."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,10 +14,10 @@ from yarl import URL
 
 from edge_router.errors import RequestError, RouterError, UnavailableError
 from edge_router.tensors import text_tensor
-from edge_router.v2.client import InferenceClient, ReplyError
+from edge_router.v2.client import InferenceClient, ResponseError
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Connect = Callable[[Answer], Awaitable[InferenceClient]]
+Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Connect = Callable[[Respond], Awaitable[InferenceClient]]
 PROMPT = {"INPUT": text_tensor(["sört".encode()])}
 
 
@@ -29,10 +29,10 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def connect(session: aiohttp.ClientSession) -> AsyncIterator[Connect]:
-    """A client of a server that answers as told."""
+    """Starts a server that responds as given, and returns a client of it."""
     servers = []
 
-    async def start(answer: Answer) -> InferenceClient:
+    async def start(answer: Respond) -> InferenceClient:
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", answer)
         servers.append(TestServer(application))
@@ -44,7 +44,7 @@ async def connect(session: aiohttp.ClientSession) -> AsyncIterator[Connect]:
         await server.close()
 
 
-def says(body: bytes, status: int = 200, **headers: str) -> Answer:
+def says(body: bytes, status: int = 200, **headers: str) -> Respond:
     async def answer(request: web.Request) -> web.StreamResponse:
         return web.Response(body=body, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
@@ -58,7 +58,7 @@ def outputs(**found: list[Any]) -> bytes:
     return orjson.dumps({"outputs": described})
 
 
-async def test_a_prompt_goes_out_and_every_output_comes_back(connect: Connect) -> None:
+async def test_infer_sends_the_prompt_and_returns_every_output(connect: Connect) -> None:
     asked: list[tuple[str, bytes, int]] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -75,7 +75,7 @@ async def test_a_prompt_goes_out_and_every_output_comes_back(connect: Connect) -
     assert (path, body[length:]) == ("/v2/models/a_model/infer", b"\x05\0\0\0s\xc3\xb6rt")
 
 
-async def test_labels_come_in_the_networks_order_with_their_colons(connect: Connect) -> None:
+async def test_labels_are_in_the_order_of_their_index_and_keep_colons(connect: Connect) -> None:
     client = await connect(says(outputs(OUTPUT=["0.9:10:Last", "0.1:2:Middle: one", "0.0:0:First"])))
     assert await client.labels("a_model") == ["First", "Middle: one", "Last"]
 
@@ -93,9 +93,9 @@ async def test_labels_come_in_the_networks_order_with_their_colons(connect: Conn
         ),
     ],
 )
-async def test_labels_that_are_none_are_a_wrong_reply(connect: Connect, body: bytes) -> None:
+async def test_malformed_labels_are_a_response_error(connect: Connect, body: bytes) -> None:
     client = await connect(says(body))
-    with pytest.raises(ReplyError, match=r"^a_model: "):
+    with pytest.raises(ResponseError, match=r"^a_model: "):
         await client.labels("a_model")
 
 
@@ -113,9 +113,9 @@ async def test_labels_that_are_none_are_a_wrong_reply(connect: Connect, body: by
         ),
     ],
 )
-async def test_an_answer_that_is_not_v2_is_a_wrong_reply(connect: Connect, answer: Answer) -> None:
+async def test_a_response_that_is_not_v2_is_a_response_error(connect: Connect, answer: Respond) -> None:
     client = await connect(answer)
-    with pytest.raises(ReplyError, match=r"^a_model: "):
+    with pytest.raises(ResponseError, match=r"^a_model: "):
         await client.infer("a_model", PROMPT)
 
 
@@ -123,7 +123,7 @@ async def test_an_answer_that_is_not_v2_is_a_wrong_reply(connect: Connect, answe
     ("status", "error"),
     [(400, RequestError), (404, RequestError), (500, UnavailableError), (503, UnavailableError)],
 )
-async def test_a_refusal_is_named_by_its_status(connect: Connect, status: int, error: type[RouterError]) -> None:
+async def test_the_status_decides_the_error(connect: Connect, status: int, error: type[RouterError]) -> None:
     client = await connect(says(b'{"error": "sort a list"}', status))
     with pytest.raises(error, match=f"a_model .*{status}$"):
         await client.infer("a_model", PROMPT)
@@ -149,18 +149,22 @@ async def be_silent(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.mark.parametrize("answer", [hang_up, break_off, be_silent])
-async def test_a_server_that_does_not_answer_is_unavailable(connect: Connect, answer: Answer) -> None:
+async def test_a_server_that_does_not_answer_is_unavailable(connect: Connect, answer: Respond) -> None:
     client = await connect(answer)
     with pytest.raises(UnavailableError, match="does not answer"):
         await client.infer("a_model", PROMPT)
 
 
-async def test_a_server_that_is_not_there_is_unavailable(session: aiohttp.ClientSession, unused_tcp_port: int) -> None:
+async def test_a_server_that_does_not_listen_is_unavailable(
+    session: aiohttp.ClientSession, unused_tcp_port: int
+) -> None:
     with pytest.raises(UnavailableError, match=f"127.0.0.1:{unused_tcp_port} does not answer"):
         await InferenceClient(f"http://127.0.0.1:{unused_tcp_port}", session).infer("a_model", PROMPT)
 
 
-async def test_one_address_of_a_name_is_asked_by_the_name(connect: Connect, session: aiohttp.ClientSession) -> None:
+async def test_a_request_to_one_address_of_a_name_has_the_name_as_its_host(
+    connect: Connect, session: aiohttp.ClientSession
+) -> None:
     hosts: list[str] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -175,8 +179,8 @@ async def test_one_address_of_a_name_is_asked_by_the_name(connect: Connect, sess
     assert hosts == [url.removeprefix("http://")] * 2
 
 
-async def test_an_idle_connection_that_the_server_closed_costs_no_answer(connect: Connect) -> None:
-    """It closes as the next request is on its way."""
+async def test_a_request_on_a_connection_that_the_server_closes_is_sent_again(connect: Connect) -> None:
+    """The server closes the idle connection while the next request is on its way."""
     asked = 0
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -197,7 +201,7 @@ async def test_a_redirect_is_not_followed(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(("status", "ready"), [(200, True), (400, False), (503, False)])
-async def test_a_server_says_whether_it_is_ready(connect: Connect, status: int, ready: bool) -> None:
+async def test_ready_raises_unless_the_server_answers_200(connect: Connect, status: int, ready: bool) -> None:
     client = await connect(says(b"", status))
     if ready:
         await client.ready()

@@ -1,4 +1,4 @@
-"""Over gRPC a server is asked and refused as over HTTP."""
+"""GrpcClient: the same outputs and errors as over HTTP."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -8,27 +8,27 @@ import numpy as np
 import pytest
 
 from edge_router.errors import RequestError, RouterError, UnavailableError
-from edge_router.server.tensor_message import write_outputs
+from edge_router.server.grpc_tensors import write_outputs
 from edge_router.tensors import text_tensor
-from edge_router.v2.client import ReplyError
-from edge_router.v2.generated import generated
+from edge_router.v2.client import ResponseError
+from edge_router.v2.generated import generated_module
 from edge_router.v2.grpc import GrpcClient
 
-v2 = generated("service_pb2")
-Answer = Callable[[Any, Any], Awaitable[bytes]]
-Connect = Callable[[Answer], Awaitable[GrpcClient]]
+v2 = generated_module("service_pb2")
+Respond = Callable[[Any, Any], Awaitable[bytes]]
+Connect = Callable[[Respond], Awaitable[GrpcClient]]
 PROMPT = {"INPUT": text_tensor(["sört".encode()])}
 
 
 @pytest.fixture
 async def connect(free_port: int) -> AsyncIterator[Connect]:
-    """A client of a server that answers ModelInfer as told, and is not ready."""
+    """Starts a server that responds to ModelInfer as given and is not ready; returns a client of it."""
     servers, clients = [], []
 
     async def ready(request: bytes, context: Any) -> bytes:
         return b""
 
-    async def start(answer: Answer) -> GrpcClient:
+    async def start(answer: Respond) -> GrpcClient:
         server = grpc.aio.server()
         calls = {
             "ModelInfer": grpc.unary_unary_rpc_method_handler(answer, v2.ModelInferRequest.FromString),
@@ -48,7 +48,7 @@ async def connect(free_port: int) -> AsyncIterator[Connect]:
         await server.stop(None)
 
 
-def says(content: bytes) -> Answer:
+def says(content: bytes) -> Respond:
     async def answer(request: Any, context: Any) -> bytes:
         return content
 
@@ -70,7 +70,7 @@ def described(datatype: str, shape: list[int], data: bytes) -> bytes:
     return content
 
 
-async def test_a_prompt_goes_out_and_every_output_comes_back(connect: Connect) -> None:
+async def test_infer_sends_the_prompt_and_returns_every_output(connect: Connect) -> None:
     asked: list[Any] = []
 
     async def answer(request: Any, context: Any) -> bytes:
@@ -85,7 +85,7 @@ async def test_a_prompt_goes_out_and_every_output_comes_back(connect: Connect) -
     assert list(request.raw_input_contents) == [b"\x05\0\0\0s\xc3\xb6rt"]
 
 
-async def test_labels_come_in_the_networks_order_with_their_colons(connect: Connect) -> None:
+async def test_labels_are_in_the_order_of_their_index_and_keep_colons(connect: Connect) -> None:
     client = await connect(says(outputs(OUTPUT=text_tensor([b"0.9:10:Last", b"0.1:2:Middle: one", b"0:0:First"]))))
     assert await client.labels("a_model") == ["First", "Middle: one", "Last"]
 
@@ -102,9 +102,9 @@ async def test_labels_come_in_the_networks_order_with_their_colons(connect: Conn
         pytest.param(v2.ModelInferResponse(raw_output_contents=[b"1"]).SerializeToString(), id="data of no output"),
     ],
 )
-async def test_an_answer_that_is_not_v2_is_a_wrong_reply(connect: Connect, content: bytes) -> None:
+async def test_a_response_that_is_not_v2_is_a_response_error(connect: Connect, content: bytes) -> None:
     client = await connect(says(content))
-    with pytest.raises(ReplyError, match=r"^a_model: "):
+    with pytest.raises(ResponseError, match=r"^a_model: "):
         await client.infer("a_model", PROMPT)
 
 
@@ -117,7 +117,7 @@ async def test_an_answer_that_is_not_v2_is_a_wrong_reply(connect: Connect, conte
         (grpc.StatusCode.UNAVAILABLE, UnavailableError),
     ],
 )
-async def test_a_refusal_is_named_by_its_code(connect: Connect, code: Any, error: type[RouterError]) -> None:
+async def test_the_status_code_decides_the_error(connect: Connect, code: Any, error: type[RouterError]) -> None:
     async def refuse(request: Any, context: Any) -> bytes:
         await context.abort(code, "sort a list")
         return b""
@@ -127,7 +127,7 @@ async def test_a_refusal_is_named_by_its_code(connect: Connect, code: Any, error
         await client.infer("a_model", PROMPT)
 
 
-async def test_a_server_that_is_not_there_is_unavailable(free_port: int) -> None:
+async def test_a_server_that_does_not_listen_is_unavailable(free_port: int) -> None:
     client = GrpcClient(f"http://127.0.0.1:{free_port}")
     with pytest.raises(UnavailableError, match=f"127.0.0.1:{free_port}: a_model does not answer"):
         await client.infer("a_model", PROMPT)

@@ -1,4 +1,4 @@
-"""Any ONNX file, tensors in and out by the names of its model's configuration: Triton's `onnxruntime` backend."""
+"""Runs any ONNX file by the tensor names in its config.pbtxt, as Triton's `onnxruntime` backend does."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,22 +13,27 @@ from edge_router.stages.parameters import Parameters, engine_settings
 from edge_router.tensors import Array, Tensors
 
 
-class Graph:
+class OnnxModel:
+    """A model of the `onnxruntime` backend, as a stage."""
+
     def __init__(self, session: onnxruntime.InferenceSession, outputs: Sequence[str]) -> None:
         self._session = session
         self._outputs = outputs
 
     @classmethod
     def load(cls, file: Path, parameters: Parameters, inputs: Sequence[str], outputs: Sequence[str]) -> Self:
-        """Parameters: THREADS, PROVIDERS. Raises RepositoryError when the file is not what the configuration says."""
+        """Reads the parameters THREADS and PROVIDERS.
+
+        Raises RepositoryError when the file's inputs and outputs are not those of config.pbtxt.
+        """
         model = file.parent.parent.name
         session = open_session(file, engine_settings(model, parameters))
-        takes = {node.name for node in session.get_inputs()}
-        gives = {node.name for node in session.get_outputs()}
-        if set(inputs) != takes or not set(outputs) <= gives:
+        actual_inputs = {node.name for node in session.get_inputs()}
+        actual_outputs = {node.name for node in session.get_outputs()}
+        if set(inputs) != actual_inputs or not set(outputs) <= actual_outputs:
             raise RepositoryError(
-                f"{model}: {file.name} takes {', '.join(sorted(takes))} and gives {', '.join(sorted(gives))}; "
-                f"config.pbtxt says {', '.join(inputs)} and {', '.join(outputs)}"
+                f"{model}: {file.name} has inputs {', '.join(sorted(actual_inputs))} and outputs "
+                f"{', '.join(sorted(actual_outputs))}; config.pbtxt says {', '.join(inputs)} and {', '.join(outputs)}"
             )
         return cls(session, outputs)
 
@@ -37,12 +42,12 @@ class Graph:
 
     def _request(self, request: Tensors) -> Tensors | RequestError:
         try:
-            found = self._session.run(self._outputs, {name: _for_session(tensor) for name, tensor in request.items()})
+            outputs = self._session.run(self._outputs, {name: _for_session(tensor) for name, tensor in request.items()})
         except UnicodeDecodeError:
             return RequestError("a string is not valid UTF-8; send text as UTF-8")
-        except Exception:  # ONNX Runtime's errors share no base but Exception, and repeat what they were given
-            return RequestError("the network refuses these tensors; its shapes depend on one another")
-        return {name: _from_session(tensor) for name, tensor in zip(self._outputs, found, strict=True)}
+        except Exception:  # ONNX Runtime's errors share no base but Exception, and repeat the input
+            return RequestError("the network refuses these tensors; their shapes do not fit together")
+        return {name: _from_session(tensor) for name, tensor in zip(self._outputs, outputs, strict=True)}
 
 
 def _for_session(tensor: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Tensors in gRPC's messages: as typed contents, or as raw bytes in the binary extension's form."""
+"""Converts tensors from and to gRPC messages: typed contents, or raw bytes as in the binary extension."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
@@ -25,11 +25,11 @@ CONTENTS: Final[Mapping[str, str]] = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
-"""The field of InferTensorContents that holds a data type; FP16 travels as raw bytes alone."""
+"""The field of InferTensorContents for each data type; FP16 has none and is sent as raw bytes only."""
 
 
 def read_inputs(request: Message) -> Tensors:
-    """Raises RequestError naming the input."""
+    """The inputs of a ModelInferRequest by name. Raises RequestError naming the input."""
     raw = request.raw_input_contents
     if raw and len(raw) != len(request.inputs):
         raise RequestError(f"{len(request.inputs)} inputs, but {len(raw)} raw_input_contents; send one for each")
@@ -49,11 +49,11 @@ def write_outputs(response: Message, outputs: Tensors) -> None:
 
 def _read(each: Message, raw: bytes | None) -> Array:
     if each.datatype not in DTYPES:
-        raise RequestError(f"input {each.name}: data type {each.datatype!r} is none of {', '.join(DTYPES)}")
+        raise RequestError(f"input {each.name}: unknown data type {each.datatype!r}; send one of {', '.join(DTYPES)}")
     if min(each.shape, default=0) < 0:
         raise RequestError(f"input {each.name}: shape {list(each.shape)} has a negative dimension")
     if "shared_memory_region" in each.parameters:
-        raise RequestError(f"input {each.name}: shared memory is not offered here; send its data")
+        raise RequestError(f"input {each.name}: shared memory is not supported; send its data")
     if raw is not None and each.HasField("contents"):
         raise RequestError(f"input {each.name} has both contents and raw_input_contents; send one of them")
     try:
@@ -65,7 +65,7 @@ def _read(each: Message, raw: bytes | None) -> Array:
 def _typed(each: Message) -> Array:
     field = CONTENTS.get(each.datatype)
     if field is None:
-        raise ValueError(f"{each.datatype} travels in raw_input_contents alone")
+        raise ValueError(f"{each.datatype} has no typed contents; send it in raw_input_contents")
     values = getattr(each.contents, field)
     tensor = np.empty(len(values), dtype=DTYPES[each.datatype])
     tensor[:] = values

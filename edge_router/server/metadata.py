@@ -1,4 +1,4 @@
-"""What the server says of itself and its models, in V2's JSON; gRPC's messages are filled from the same."""
+"""Server metadata, model metadata, configurations and statistics in V2's JSON; gRPC's messages are built from it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from edge_router import __version__
-from edge_router.pipeline import Served
+from edge_router.pipeline import ServedModel
 from edge_router.pipeline.signature import ANY, Signature, TensorType
 from edge_router.server.statistics import Statistics
 
@@ -19,18 +19,18 @@ EXTENSIONS = (
     "statistics",
 )
 PLATFORMS = {"onnxruntime": "onnxruntime_onnx"}
-"""Triton's platform of a backend, where it is not the backend's own name."""
+"""Triton's platform names of the backends whose platform has another name."""
 
 
-def server() -> dict[str, Any]:
+def server_metadata() -> dict[str, Any]:
     return {"name": "edge-router", "version": __version__, "extensions": list(EXTENSIONS)}
 
 
-def model(versions: Sequence[Served], asked: Served) -> dict[str, Any]:
-    """`versions`: what a reply about `asked` names as served."""
-    config, signature = asked.config, asked.signature
+def model_metadata(versions: Sequence[ServedModel], model: ServedModel) -> dict[str, Any]:
+    """`versions`: the versions of `model` that the metadata lists."""
+    config, signature = model.config, model.signature
     return {
-        "name": asked.model,
+        "name": model.model,
         "versions": [str(served.version) for served in versions],
         "platform": config.platform or PLATFORMS.get(config.backend, config.backend),
         "inputs": _tensors(signature, signature.inputs),
@@ -38,20 +38,20 @@ def model(versions: Sequence[Served], asked: Served) -> dict[str, Any]:
     }
 
 
-def config(asked: Served) -> dict[str, Any]:
-    """The configuration as it was read, every field shown."""
-    return _as_json(asked.config)
+def model_config(model: ServedModel) -> dict[str, Any]:
+    """The configuration as it was read, with every field."""
+    return _as_json(model.config)
 
 
-def statistics(served: Sequence[Served], tallies: Statistics) -> dict[str, Any]:
+def model_statistics(models: Sequence[ServedModel], statistics: Statistics) -> dict[str, Any]:
     return {
         "model_stats": [
             {
                 "name": each.model,
                 "version": str(each.version),
-                **tallies.of(each.model, each.version).as_json(),
+                **statistics.of(each.model, each.version).as_json(),
             }
-            for each in served
+            for each in models
         ]
     }
 
@@ -64,7 +64,7 @@ def _tensors(signature: Signature, tensors: Mapping[str, TensorType]) -> list[di
 
 
 def _as_json(message: Message) -> dict[str, Any]:
-    """Field by field: protobuf's own JSON writes 64-bit numbers as text, V2 writes them as numbers."""
+    """A message as JSON. Protobuf's own conversion writes 64-bit numbers as text; V2 has numbers."""
     return {
         field.name: _value(field, getattr(message, field.name))
         for field in message.DESCRIPTOR.fields

@@ -1,4 +1,4 @@
-"""V2's binary tensors: what is written can be read, what cannot be read is refused."""
+"""V2's tensor data, requests and responses: round trips, and refusal of malformed data."""
 
 import math
 import struct
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from edge_router.tensors import DATATYPES, Array, Tensors, text_tensor
 from edge_router.v2.data import decode, encode
-from edge_router.v2.reply import decode_reply
 from edge_router.v2.request import encode_request
+from edge_router.v2.response import decode_response
 
 ELEMENTS: Mapping[str, st.SearchStrategy[Any]] = {
     "BYTES": st.binary(max_size=40) | st.just(b"ends in zeros\0\0"),
@@ -42,8 +42,8 @@ def same(one: Array, other: Array) -> bool:
     return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
-def reply(tensors: Tensors) -> tuple[bytes, int]:
-    """As a server would answer."""
+def response(tensors: Tensors) -> tuple[bytes, int]:
+    """(body, length of its JSON part) of a server's response with binary outputs."""
     data = [encode(tensor) for tensor in tensors.values()]
     described = [
         {
@@ -58,25 +58,25 @@ def reply(tensors: Tensors) -> tuple[bytes, int]:
     return header + b"".join(data), len(header)
 
 
-def answered(output: dict[str, Any], binary: bytes = b"") -> tuple[bytes, int]:
-    """A reply of one output, whatever it says of itself."""
+def response_of(output: dict[str, Any], binary: bytes = b"") -> tuple[bytes, int]:
+    """A response with one output, which may be malformed."""
     header = orjson.dumps({"outputs": [{"name": "OUTPUT"} | output]})
     return header + binary, len(header)
 
 
 @given(tensor())
-def test_a_tensor_survives_the_wire(sent: Array) -> None:
+def test_a_tensor_is_decoded_as_it_was_encoded(sent: Array) -> None:
     assert same(sent, decode(DATATYPES[sent.dtype], sent.shape, encode(sent)))
 
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), tensor(), max_size=4))
-def test_a_reply_gives_every_output_under_its_name(sent: dict[str, Array]) -> None:
-    received = decode_reply(*reply(sent))
+def test_a_response_is_decoded_into_its_outputs_by_name(sent: dict[str, Array]) -> None:
+    received = decode_response(*response(sent))
     assert received.keys() == sent.keys()
     assert all(same(sent[name], received[name]) for name in sent)
 
 
-def test_bytes_are_written_as_the_protocol_says() -> None:
+def test_bytes_are_encoded_as_in_the_protocol() -> None:
     assert encode(text_tensor(["ü".encode(), b""])) == b"\x02\0\0\0\xc3\xbc\0\0\0\0"
 
 
@@ -92,7 +92,7 @@ def test_a_request_describes_its_tensors_and_asks_for_binary_outputs() -> None:
     assert body[length:] == b"\x03\0\0\0abc" + struct.pack("<qq", 1, 2)
 
 
-def test_a_request_for_every_output_names_none() -> None:
+def test_a_request_for_all_outputs_has_no_outputs_field() -> None:
     body, length = encode_request({"INPUT": text_tensor([b""])}, [])
     assert "outputs" not in orjson.loads(body[:length])
 
@@ -102,7 +102,7 @@ def test_a_request_for_every_output_names_none() -> None:
     [("BYTES", ["ü", "b"], [["ü".encode(), b"b"]]), ("INT64", [1, 2], [[1, 2]]), ("FP32", [0.5, 2], [[0.5, 2.0]])],
 )
 def test_outputs_in_json_are_read_like_binary_ones(datatype: str, data: list[Any], values: list[list[Any]]) -> None:
-    output = decode_reply(*answered({"datatype": datatype, "shape": [1, 2], "data": data}))["OUTPUT"]
+    output = decode_response(*response_of({"datatype": datatype, "shape": [1, 2], "data": data}))["OUTPUT"]
     assert (output.tolist(), output.dtype) == (values, DTYPES[datatype])
 
 
@@ -121,9 +121,9 @@ def test_outputs_in_json_are_read_like_binary_ones(datatype: str, data: list[Any
         pytest.param(b'{"outputs": []}xx', 17, id="header too long"),
     ],
 )
-def test_a_body_that_is_no_reply_is_refused(body: bytes, length: int) -> None:
+def test_a_body_that_is_not_a_response_is_refused(body: bytes, length: int) -> None:
     with pytest.raises(ValueError, match=r"\S"):
-        decode_reply(body, length)
+        decode_response(body, length)
 
 
 @pytest.mark.parametrize(
@@ -157,21 +157,21 @@ def test_a_body_that_is_no_reply_is_refused(body: bytes, length: int) -> None:
         pytest.param(b"", {"datatype": "BYTES", "shape": [1], "data": [7]}, id="JSON number for text"),
     ],
 )
-def test_an_output_that_is_not_what_it_says_is_refused(data: bytes, output: dict[str, Any]) -> None:
+def test_a_malformed_output_is_refused(data: bytes, output: dict[str, Any]) -> None:
     if "size" in output:
         output = output | {"parameters": {"binary_data_size": output.pop("size")}}
     with pytest.raises(ValueError, match=r"\S"):
-        decode_reply(*answered(output, data))
+        decode_response(*response_of(output, data))
 
 
 @given(st.binary(max_size=60), st.integers(-5, 70))
-def test_any_bytes_are_a_reply_or_refused(body: bytes, length: int) -> None:
+def test_random_bytes_are_refused(body: bytes, length: int) -> None:
     with pytest.raises(ValueError, match=r"\S"):
-        decode_reply(body, length)
+        decode_response(body, length)
 
 
 @given(st.sampled_from(sorted(ELEMENTS)), st.lists(st.integers(0, 3), max_size=3), st.binary(max_size=40))
-def test_any_data_fills_its_shape_or_is_refused(datatype: str, shape: list[int], data: bytes) -> None:
+def test_random_data_fills_its_shape_or_is_refused(datatype: str, shape: list[int], data: bytes) -> None:
     try:
         tensor = decode(datatype, shape, data)
     except ValueError:

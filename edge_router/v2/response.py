@@ -1,4 +1,4 @@
-"""An inference reply and its form over HTTP."""
+"""Inference responses, encoded and decoded as HTTP bodies."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from edge_router.v2.request import Size
 
 
 @dataclass(frozen=True)
-class InferReply:
-    """`binary`: names of the outputs that travel as binary data over HTTP."""
+class InferResponse:
+    """The response to an InferRequest. `binary`: names of the outputs that are sent as binary data over HTTP."""
 
     model: str
     version: int
@@ -24,12 +24,14 @@ class InferReply:
     binary: frozenset[str] = frozenset()
 
 
-class OutputParameters(msgspec.Struct, frozen=True):
+class ResponseOutputParameters(msgspec.Struct, frozen=True):
+    """Parameters of an output in a response's JSON."""
+
     binary_data_size: Size | None = None
 
 
-class Output(msgspec.Struct, frozen=True):
-    """One output of a reply: its data is in `data`, or behind the JSON where a size is given."""
+class ResponseOutput(msgspec.Struct, frozen=True):
+    """An output in a response's JSON. Its data is in `data`, or after the JSON when `binary_data_size` is set."""
 
     name: str
     datatype: Literal[
@@ -48,40 +50,42 @@ class Output(msgspec.Struct, frozen=True):
         "BYTES",
     ]
     shape: list[Size]
-    parameters: OutputParameters = OutputParameters()
+    parameters: ResponseOutputParameters = ResponseOutputParameters()
     data: list[Any] = []
 
 
-class Header(msgspec.Struct, frozen=True):
-    outputs: list[Output]
+class ResponseHeader(msgspec.Struct, frozen=True):
+    """The JSON part of a response."""
+
+    outputs: list[ResponseOutput]
 
 
-def encode_reply(reply: InferReply) -> tuple[bytes, int]:
-    """(body, length of its JSON part). Raises RequestError where a value has no form in JSON."""
-    described, data = [], []
-    for name, tensor in reply.outputs.items():
+def encode_response(response: InferResponse) -> tuple[bytes, int]:
+    """Returns (body, length of its JSON part). Raises RequestError when JSON cannot hold a value."""
+    descriptions, data = [], []
+    for name, tensor in response.outputs.items():
         output: dict[str, Any] = {"name": name, "datatype": DATATYPES[tensor.dtype], "shape": tensor.shape}
-        if name in reply.binary:
+        if name in response.binary:
             data.append(encode(tensor))
             output["parameters"] = {"binary_data_size": len(data[-1])}
         else:
             output["data"] = _as_json(name, tensor)
-        described.append(output)
-    header: dict[str, Any] = {"id": reply.id} if reply.id else {}
-    header |= {"model_name": reply.model, "model_version": str(reply.version)}
-    if reply.parameters:
-        header["parameters"] = reply.parameters
-    text = msgspec.json.encode(header | {"outputs": described})
+        descriptions.append(output)
+    header: dict[str, Any] = {"id": response.id} if response.id else {}
+    header |= {"model_name": response.model, "model_version": str(response.version)}
+    if response.parameters:
+        header["parameters"] = response.parameters
+    text = msgspec.json.encode(header | {"outputs": descriptions})
     return b"".join([text, *data]), len(text)
 
 
-def decode_reply(body: bytes, header_length: int) -> dict[str, Array]:
-    """Outputs by name. Raises ValueError when the body is not a V2 reply."""
+def decode_response(body: bytes, header_length: int) -> dict[str, Array]:
+    """The outputs by name. Raises ValueError when the body is not a V2 response."""
     try:
-        reply = msgspec.json.decode(body[:header_length], type=Header)
+        header = msgspec.json.decode(body[:header_length], type=ResponseHeader)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"not a V2 reply: {error}") from error
-    return dict(_tensors(reply.outputs, memoryview(body)[header_length:]))
+        raise ValueError(f"not a V2 response: {error}") from error
+    return dict(_tensors(header.outputs, memoryview(body)[header_length:]))
 
 
 def _as_json(name: str, tensor: Array) -> list[Any]:
@@ -91,7 +95,7 @@ def _as_json(name: str, tensor: Array) -> list[Any]:
         raise RequestError(f"output {name}: {error}") from None
 
 
-def _tensors(outputs: Sequence[Output], data: memoryview) -> Iterator[tuple[str, Array]]:
+def _tensors(outputs: Sequence[ResponseOutput], data: memoryview) -> Iterator[tuple[str, Array]]:
     at = 0
     for output in outputs:
         size = output.parameters.binary_data_size
@@ -102,7 +106,7 @@ def _tensors(outputs: Sequence[Output], data: memoryview) -> Iterator[tuple[str,
             at += size
 
 
-def _from_json(output: Output) -> Array:
+def _from_json(output: ResponseOutput) -> Array:
     try:
         return decode_json(output.datatype, output.shape, output.data)
     except ValueError as error:
