@@ -3,13 +3,14 @@
 Weights are external data: the file is mapped into memory, and pages that are never read do not become resident.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from edge_router.engines.errors import EngineError
 from edge_router.engines.runtime import onnxruntime
-from edge_router.engines.settings import CPU, TENSORRT, EngineSettings
+from edge_router.engines.settings import CPU, EngineSettings
 from edge_router.errors import RepositoryError
 from edge_router.tensors import Array
 
@@ -61,7 +62,12 @@ def open_session(file: Path, settings: EngineSettings) -> onnxruntime.InferenceS
             f"{', '.join(available)}; install the build for this device or choose from these"
         )
     try:
-        session = onnxruntime.InferenceSession(str(file), _options(settings), providers=_providers(settings))
+        session = onnxruntime.InferenceSession(
+            str(file),
+            _options(settings),
+            providers=[(name, dict(settings.provider_options.get(name, {}))) for name in settings.providers],
+            enable_fallback=0,  # it would print the reason, and run on the CPU
+        )
     except Exception as error:  # ONNX Runtime's errors share no base but Exception
         raise RepositoryError(f"{file}: {_reason(settings, str(error))}") from error
     _refuse_fallback(file, settings.providers[0], session)
@@ -79,18 +85,12 @@ def _options(settings: EngineSettings) -> onnxruntime.SessionOptions:
     return options
 
 
-def _providers(settings: EngineSettings) -> list[tuple[str, dict[str, str]]]:
-    cache = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": settings.tensorrt_cache}
-    return [
-        (provider, cache if provider == TENSORRT and settings.tensorrt_cache else {}) for provider in settings.providers
-    ]
-
-
 def _reason(settings: EngineSettings, message: str) -> str:
     for part, reason in REASONS.items():
         if part in message:
             return reason
-    return f"ONNX Runtime cannot load it with PROVIDERS {', '.join(settings.providers)}: {message}"
+    options = f" and PROVIDER_OPTIONS {json.dumps(settings.provider_options)}" if settings.provider_options else ""
+    return f"ONNX Runtime cannot load it with PROVIDERS {', '.join(settings.providers)}{options}: {message}"
 
 
 def _refuse_fallback(file: Path, provider: str, session: onnxruntime.InferenceSession) -> None:

@@ -1,7 +1,7 @@
 """Settings for running a network file, from the model's config.pbtxt; the same for every engine."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge_router.contract import NETWORK_FILE
@@ -21,5 +21,5 @@ class EngineSettings:
     """Threads of one run; 0 = one for each core."""
     providers: Sequence[str] = (CPU,)
     """ONNX Runtime's execution providers, first choice first. A network that the first one cannot run is refused."""
-    tensorrt_cache: str = ""
-    """Folder for the engines that TensorRT builds, which takes minutes; without it every start builds them again."""
+    provider_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Provider -> its options, by ONNX Runtime's names for them."""

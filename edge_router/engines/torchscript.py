@@ -32,6 +32,8 @@ class TorchscriptEngine:
             raise RepositoryError(
                 f"{file}: TorchScript does not run on {provider}; set PROVIDERS to one of {', '.join(DEVICES)}"
             )
+        if settings.provider_options:
+            raise RepositoryError(f"{file}: TorchScript takes no PROVIDER_OPTIONS; remove them or set ENGINE to onnx")
         device = DEVICES[provider]
         Trace.read(file).check(device)
         torch = _torch(file)

@@ -124,3 +124,24 @@ def test_a_missing_device_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: without)
     with pytest.raises(RepositoryError, match=f"names {IDLE} first, but ONNX Runtime finds no such device"):
         open_session(file, EngineSettings(providers=[IDLE]))
+
+
+def test_options_reach_their_provider_and_onnx_runtime_may_not_try_another(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to itself it prints why a provider refused, and runs on the CPU."""
+    given: dict[str, object] = {}
+
+    def refuse(file: str, options: object, **arguments: object) -> None:
+        given.update(arguments)
+        raise RuntimeError("Invalid value for option device_type: Tea")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", refuse)
+    settings = EngineSettings(providers=[IDLE, "CPUExecutionProvider"], provider_options={IDLE: {"device_type": "Tea"}})
+    with pytest.raises(RepositoryError) as raised:
+        open_session(folder / NETWORK_FILE, settings)
+    assert given == {"providers": [(IDLE, {"device_type": "Tea"}), ("CPUExecutionProvider", {})], "enable_fallback": 0}
+    assert str(raised.value).endswith(
+        f'cannot load it with PROVIDERS {IDLE}, CPUExecutionProvider and PROVIDER_OPTIONS {{"{IDLE}": '
+        '{"device_type": "Tea"}}: Invalid value for option device_type: Tea'
+    )

@@ -101,3 +101,9 @@ def test_a_pickle_is_never_loaded(folder: Path) -> None:
     torch.save(Sums(), folder / "model.pt")
     with pytest.raises(RepositoryError, match="a pickle of"):
         load(folder)
+
+
+def test_options_of_onnx_runtime_are_refused(folder: Path) -> None:
+    settings = EngineSettings(network="model.pt", provider_options={"CPUExecutionProvider": {"x": "1"}})
+    with pytest.raises(RepositoryError, match="TorchScript takes no PROVIDER_OPTIONS"):
+        engines.load("torchscript", folder, settings)
