@@ -105,7 +105,7 @@ def test_the_table_of_reply_headers_has_each_header() -> None:
     ("table", "settings", "elsewhere"),
     [
         (section(REFERENCE, "## Settings").partition("\n| variable of others |")[0], controller.Settings, 0),
-        (section(LIGHT_SERVER, "## Settings"), light_server.Settings, 1),
+        (section(LIGHT_SERVER, "## Settings"), light_server.ServerSettings, 1),
     ],
     ids=["controller", "light server"],
 )
