@@ -1,4 +1,4 @@
-"""A ladder over router-servers on loopback, found by a name that stands for what the test says."""
+"""A classifier chain over router-servers on loopback, behind a name whose addresses each test chooses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,7 +15,7 @@ from tests.faults_classifier.router_server import RouterServer
 
 BUDGET_MS = 300
 SLACK_SECONDS = 1.0
-"""What a busy machine may add."""
+"""Tolerance for a busy machine."""
 
 
 class Over(Protocol):
@@ -26,13 +26,13 @@ class Over(Protocol):
 
 @pytest.fixture
 def addresses() -> list[str]:
-    """Of the name `router-server`."""
+    """The addresses of the name `router-server`."""
     return ["127.0.0.1"]
 
 
 @pytest.fixture
 async def over(addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Over]:
-    """A started ladder over servers of one port, which end with it."""
+    """Starts a chain over servers on one port; both stop when the test ends."""
     monkeypatch.setattr(replica_pool, "RESOLVE_SECONDS", 0.05)
 
     async def resolve(host: str, port: int) -> Sequence[str]:
@@ -69,20 +69,20 @@ def server(protocol: str, free_port: int) -> RouterServer:
     return RouterServer(protocol, free_port)
 
 
-async def until(met: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not met():
+        while not condition():
             await asyncio.sleep(0.005)
 
 
-async def judged(chain: ClassifierChain, text: str) -> Classification:
-    """Within the budget of BUDGET_MS."""
+async def classified(chain: ClassifierChain, text: str) -> Classification:
+    """The classification, which must come within BUDGET_MS."""
     async with asyncio.timeout(BUDGET_MS / 1000 + SLACK_SECONDS):
         return await chain.classify(text)
 
 
 async def well(chain: ClassifierChain) -> None:
-    """Returns when a router-server decides."""
+    """Waits until a router-server classifies."""
     async with asyncio.timeout(10):
-        while (await judged(chain, f"{asyncio.get_running_loop().time()}")).source != "server":
+        while (await classified(chain, f"{asyncio.get_running_loop().time()}")).source != "server":
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""A router-server that fails as it is told, over HTTP and over gRPC."""
+"""A router-server whose faults a test chooses, over HTTP and gRPC."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ def decisions() -> dict[str, Array]:
 
 @dataclass
 class RouterServer:
-    """Refuses with `refusal`, an HTTP status; answers no sooner than `answering` is set, and with `body` if given."""
+    """`refusal`: the HTTP status of every reply. `answering`: replies wait for it. `body`: sent instead of decisions."""
 
     protocol: str
     port: int
@@ -56,7 +56,7 @@ class RouterServer:
     labels: dict[str, list[str]] = field(default_factory=lambda: dict(LABELS))
     answering: asyncio.Event = field(default_factory=asyncio.Event)
     asked: int = 0
-    """Decisions, those of checks among them."""
+    """Number of classifications, including those of health checks."""
     waiting: int = 0
     running: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
@@ -71,7 +71,7 @@ class RouterServer:
         await (self._start_http() if self.protocol == "http" else self._start_grpc())
 
     async def stop(self) -> None:
-        """At once: connections are cut, whatever is under way."""
+        """Stops at once and cuts every connection."""
         await self.running.aclose()
 
     async def _outputs(self, model: str, *, classes: bool) -> dict[str, Array]:

@@ -1,5 +1,5 @@
-"""Whatever a router-server does, a judgement comes within its budget and says why; once the server is well, it is asked
-again."""
+"""Whatever a router-server does, a classification comes within its budget and gives the reason; a server that recovers
+is used again."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from edge_router.contract import TASK_ROUTER
 from edge_router.controller.classifier import replica
 from edge_router.controller.classifier.decision import Decision
 from edge_router.tensors import text_tensor
-from tests.faults_classifier.conftest import Over, judged, until, well
+from tests.faults_classifier.conftest import Over, classified, until, well
 from tests.faults_classifier.router_server import RouterServer, decisions, numbers
 from tests.unit.controller.classifier.network import Network
 
@@ -42,7 +42,7 @@ def mend(server: RouterServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "reason"),
+    ("break_server", "reason"),
     [
         pytest.param(refuses(500), "classifier unavailable", id="500"),
         pytest.param(refuses(503), "classifier unavailable", id="503"),
@@ -65,42 +65,44 @@ def mend(server: RouterServer) -> None:
     ],
 )
 async def test_a_fault_costs_a_decision_and_no_more(
-    over: Over, server: RouterServer, broken: Break, reason: str
+    over: Over, server: RouterServer, break_server: Break, reason: str
 ) -> None:
     await server.start()
     chain = await over(server)
     await well(chain)
-    broken(server)
-    judgement = await judged(chain, "one")
-    assert (judgement.source, judgement.decisions, judgement.reason) == ("none", None, reason)
+    break_server(server)
+    classification = await classified(chain, "one")
+    assert (classification.source, classification.decisions, classification.reason) == ("none", None, reason)
     await until(lambda: not chain.replicas[0].up)
-    assert (await judged(chain, "two")).reason == "classifier unavailable"
+    assert (await classified(chain, "two")).reason == "classifier unavailable"
     assert await chain.probe()
     mend(server)
     await well(chain)
     assert await chain.probe() is None
 
 
-async def test_the_servers_decision_comes_through(over: Over, server: RouterServer) -> None:
+async def test_the_servers_decision_is_used(over: Over, server: RouterServer) -> None:
     await server.start()
     chain = await over(server)
     await well(chain)
-    judgement = await judged(chain, "sort a list")
-    assert judgement.source == "server"
-    assert judgement.decisions
-    assert judgement.decisions[TASK_ROUTER] == Decision("Code", {"Chatbot": 0.125, "Code": 0.75, "Zoé": 0.125}, None)
+    classification = await classified(chain, "sort a list")
+    assert classification.source == "server"
+    assert classification.decisions
+    assert classification.decisions[TASK_ROUTER] == Decision(
+        "Code", {"Chatbot": 0.125, "Code": 0.75, "Zoé": 0.125}, None
+    )
 
 
-async def test_nothing_is_waited_for_while_no_server_is_up(over: Over, server: RouterServer) -> None:
+async def test_no_request_waits_while_no_server_is_up(over: Over, server: RouterServer) -> None:
     chain = await over(server, budget_ms=600_000)
     await until(lambda: bool(chain.replicas) and chain.replicas[0].problem != "has not answered yet")
-    judgement = await judged(chain, "one")
-    assert (judgement.source, judgement.reason) == ("none", "classifier unavailable")
+    classification = await classified(chain, "one")
+    assert (classification.source, classification.reason) == ("none", "classifier unavailable")
     await server.start()
     await well(chain)
 
 
-async def test_a_server_that_is_loading_is_met_when_it_has(over: Over, server: RouterServer) -> None:
+async def test_a_server_is_used_once_it_has_loaded(over: Over, server: RouterServer) -> None:
     server.refusal = 503
     await server.start()
     chain = await over(server)
@@ -116,7 +118,7 @@ async def test_a_server_killed_with_connections_open(over: Over, server: RouterS
     chain = await over(server)
     await well(chain)
     server.answering.clear()
-    asked = [asyncio.create_task(judged(chain, f"{at}")) for at in range(8)]
+    asked = [asyncio.create_task(classified(chain, f"{at}")) for at in range(8)]
     await until(lambda: server.waiting >= 8)
     await server.stop()
     assert {(each.source, each.reason) for each in await asyncio.gather(*asked)} == {("none", "classifier unavailable")}
@@ -125,56 +127,58 @@ async def test_a_server_killed_with_connections_open(over: Over, server: RouterS
     await well(chain)
 
 
-async def test_a_server_restarted_in_traffic_lets_nobody_wait(over: Over, server: RouterServer) -> None:
+async def test_a_server_restarted_under_load_delays_no_request(over: Over, server: RouterServer) -> None:
     await server.start()
     chain = await over(server)
     await well(chain)
-    levels: list[str] = []
+    sources: list[str] = []
 
     async def ask(client: int) -> None:
-        while "none" not in levels or levels[-8:] != ["server"] * 8:
-            levels.append((await judged(chain, f"{client}: {len(levels)}")).source)
+        while "none" not in sources or sources[-8:] != ["server"] * 8:
+            sources.append((await classified(chain, f"{client}: {len(sources)}")).source)
             await asyncio.sleep(0.002)
 
     asking = [asyncio.create_task(ask(client)) for client in range(4)]
-    await until(lambda: len(levels) > 20)
+    await until(lambda: len(sources) > 20)
     await server.stop()
-    await until(lambda: "none" in levels)
+    await until(lambda: "none" in sources)
     await server.start()
     async with asyncio.timeout(20):
         await asyncio.gather(*asking)
 
 
-async def test_a_server_that_serves_another_network_is_asked_for_its_labels(over: Over, server: RouterServer) -> None:
+async def test_a_server_with_another_network_gives_its_new_labels(over: Over, server: RouterServer) -> None:
     await server.start()
     chain = await over(server)
     await well(chain)
-    assert (await judged(chain, "one")).source == "server"
+    assert (await classified(chain, "one")).source == "server"
     server.labels[TASK_ROUTER] = ["Code", "Cooking"]
     server.decisions["TASK_PROBABILITIES"] = numbers(0.25, 0.75)
     server.decisions["TASK_LABEL"] = text_tensor([b"Cooking"])
-    await judged(chain, "two")
+    await classified(chain, "two")
     await well(chain)
     assert chain.labels == server.labels
-    again = await judged(chain, "one")
+    again = await classified(chain, "one")
     assert again.decisions
     assert (again.source, again.decisions[TASK_ROUTER].label) == ("server", "Cooking")
 
 
-async def test_the_network_in_this_process_has_its_time_when_a_server_is_slow(over: Over, server: RouterServer) -> None:
+async def test_the_network_in_this_process_decides_in_time_when_a_server_is_slow(
+    over: Over, server: RouterServer
+) -> None:
     await server.start()
     chain = await over(server, local=Network().classifier())
     await well(chain)
     server.answering.clear()
-    judgement = await judged(chain, "one")
-    assert (judgement.source, judgement.reason) == ("local", "classifier slow")
+    classification = await classified(chain, "one")
+    assert (classification.source, classification.reason) == ("local", "classifier slow")
     await until(lambda: not chain.replicas[0].up)
-    judgement = await judged(chain, "two")
-    assert (judgement.source, judgement.reason) == ("local", "classifier unavailable")
+    classification = await classified(chain, "two")
+    assert (classification.source, classification.reason) == ("local", "classifier unavailable")
     assert await chain.probe() is None
 
 
-async def test_closing_lets_what_is_asked_have_its_answer(over: Over, server: RouterServer) -> None:
+async def test_closing_waits_for_classifications_in_flight(over: Over, server: RouterServer) -> None:
     await server.start()
     chain = await over(server, budget_ms=60_000)
     await well(chain)
@@ -186,7 +190,7 @@ async def test_closing_lets_what_is_asked_have_its_answer(over: Over, server: Ro
     server.answering.set()
     await closing
     assert (await asked).source == "server"
-    assert (await judged(chain, "two")).reason == "classifier unavailable"
+    assert (await classified(chain, "two")).reason == "classifier unavailable"
 
 
 async def test_new_labels_are_noticed_where_the_decisions_still_fit(
@@ -201,7 +205,7 @@ async def test_new_labels_are_noticed_where_the_decisions_still_fit(
 
 
 @pytest.mark.parametrize("body", [b"{canary", b'{"outputs": [{"name": "A", "datatype": "canary", "shape": [1]}]}'])
-async def test_a_server_that_repeats_the_prompt_does_not_bring_it_into_the_log(
+async def test_a_prompt_that_a_server_repeats_stays_out_of_the_log(
     over: Over, server: RouterServer, body: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await server.start()
@@ -209,7 +213,7 @@ async def test_a_server_that_repeats_the_prompt_does_not_bring_it_into_the_log(
     await well(chain)
     server.body = body
     server.decisions["TASK_LABEL"] = text_tensor([b"canary"])
-    assert (await judged(chain, "canary")).reason == "classifier wrong"
+    assert (await classified(chain, "canary")).reason == "classifier wrong"
     await until(lambda: not chain.replicas[0].up)
     server.body = None
     checked = server.asked

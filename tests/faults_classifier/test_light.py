@@ -1,4 +1,4 @@
-"""The light server itself, stopped and killed; and the same decisions over both protocols."""
+"""The light server, stopped and killed, and equal decisions over both protocols."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ import pytest
 from edge_router.controller.classifier import Classification, ClassifierFault, DecisionSource
 from edge_router.controller.classifier.chain import ClassifierChain
 from edge_router.controller.config import ClassifierConfig
-from tests.faults_classifier.conftest import BUDGET_MS, judged, until, well
+from tests.faults_classifier.conftest import BUDGET_MS, classified, until, well
 from tests.support.light_server import Light, light_server
 
 PROMPTS = ("Write a Python function that reverses a linked list.", "hi there, how are you?", "名前は何ですか?", "")
@@ -24,7 +24,7 @@ def light(tmp_path: Path) -> Iterator[Light]:
 
 
 @asynccontextmanager
-async def ladder_over(light: Light, protocol: str) -> AsyncIterator[ClassifierChain]:
+async def chain_over(light: Light, protocol: str) -> AsyncIterator[ClassifierChain]:
     url = f"http://{light.http if protocol == 'http' else light.grpc}"
     section = {"urls": [url], "protocol": protocol, "budget_ms": BUDGET_MS, "cache": {"size": 0}}
     chain = ClassifierChain(ClassifierConfig.model_validate(section), None, lambda labels: None)
@@ -36,24 +36,24 @@ async def ladder_over(light: Light, protocol: str) -> AsyncIterator[ClassifierCh
         await chain.close()
 
 
-async def test_both_protocols_bring_the_same_decisions(light: Light) -> None:
-    async with ladder_over(light, "http") as over_http, ladder_over(light, "grpc") as over_grpc:
+async def test_both_protocols_give_the_same_decisions(light: Light) -> None:
+    async with chain_over(light, "http") as over_http, chain_over(light, "grpc") as over_grpc:
         assert over_http.labels == over_grpc.labels
         for text in PROMPTS:
-            one, other = await judged(over_http, text), await judged(over_grpc, text)
+            one, other = await classified(over_http, text), await classified(over_grpc, text)
             assert one == other
             assert one.source == "server"
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
-async def test_a_server_that_is_halted_is_left_out_and_taken_back(light: Light, protocol: str) -> None:
-    async with ladder_over(light, protocol) as chain:
+async def test_a_halted_server_is_ejected_and_restored(light: Light, protocol: str) -> None:
+    async with chain_over(light, protocol) as chain:
         light.process.send_signal(signal.SIGSTOP)
         try:
-            assert await judged(chain, "one") == Classification(DecisionSource.NONE, None, ClassifierFault.SLOW)
+            assert await classified(chain, "one") == Classification(DecisionSource.NONE, None, ClassifierFault.SLOW)
             async with asyncio.timeout(3):
                 await until(lambda: not chain.replicas[0].up)
-            assert (await judged(chain, "two")).reason == "classifier unavailable"
+            assert (await classified(chain, "two")).reason == "classifier unavailable"
         finally:
             light.process.send_signal(signal.SIGCONT)
         await well(chain)

@@ -1,4 +1,4 @@
-"""A network in this process that does as a test says, in the place of a pipeline."""
+"""A stand-in for the pipeline whose answers a test chooses."""
 
 import threading
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ LABELS = {TASK_ROUTER: ["Chatbot", "Code"], COMPLEXITY_ROUTER: ["Reasoning", "Cr
 
 
 class Network:
-    """Raises `failure`; answers no sooner than `answering` is set."""
+    """`failure`: raised by every run. `answering`: runs wait until it is set."""
 
     def __init__(self) -> None:
         self.failure: Exception | None = None

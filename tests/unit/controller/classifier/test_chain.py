@@ -1,4 +1,4 @@
-"""The steps of the ladder, with the network in this process and with router-servers that are not there."""
+"""The steps of the classifier chain, with the network in this process and with router-servers that are down."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,8 +15,8 @@ from edge_router.errors import ConfigError, RequestError
 from tests.unit.controller.classifier.network import LABELS, Network
 
 Start = Callable[..., ClassifierChain]
-PATIENT_MS = 60_000
-NOBODY = "http://127.0.0.1:9"
+LONG_BUDGET_MS = 60_000
+UNUSED_ADDRESS = "http://127.0.0.1:9"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def start() -> AsyncIterator[Start]:
         def started(
             network: Network | None, check_labels: Callable[[Labels], None] = lambda labels: None, **section: Any
         ) -> ClassifierChain:
-            read = ClassifierConfig.model_validate({"budget_ms": PATIENT_MS, **section})
+            read = ClassifierConfig.model_validate({"budget_ms": LONG_BUDGET_MS, **section})
             chain = ClassifierChain(read, network.classifier() if network else None, check_labels)
             chain.start()
             stack.push_async_callback(chain.close)
@@ -40,7 +40,7 @@ async def start() -> AsyncIterator[Start]:
         yield started
 
 
-async def check_labels(chain: ClassifierChain) -> ClassifierChain:
+async def ready(chain: ClassifierChain) -> ClassifierChain:
     async with asyncio.timeout(10):
         while chain.labels is None:
             await asyncio.sleep(0.001)
@@ -53,21 +53,21 @@ def facts(classification: Classification) -> tuple[str, str | None, str | None]:
 
 
 async def test_without_router_servers_the_local_network_is_no_degradation(start: Start, network: Network) -> None:
-    chain = await check_labels(start(network))
+    chain = await ready(start(network))
     assert chain.labels == LABELS
     assert facts(await chain.classify("sort a list")) == ("local", "Code", None)
     assert await chain.probe() is None
 
 
 async def test_the_local_network_answers_for_router_servers_that_are_down(start: Start, network: Network) -> None:
-    chain = await check_labels(start(network, urls=[NOBODY]))
-    for _ in range(2):  # its word is no reason not to ask a better one again
+    chain = await ready(start(network, urls=[UNUSED_ADDRESS]))
+    for _ in range(2):  # a fallback's decision is not fresh
         assert facts(await chain.classify("sort a list")) == ("local", "Code", "classifier unavailable")
     assert network.asked == [b"sort a list"] * 2
 
 
-async def test_a_decision_is_taken_from_the_cache_while_it_is_fresh(start: Start, network: Network) -> None:
-    chain = await check_labels(start(network, cache={"seconds": 0.05}))
+async def test_a_fresh_decision_comes_from_the_cache(start: Start, network: Network) -> None:
+    chain = await ready(start(network, cache={"seconds": 0.05}))
     assert facts(await chain.classify("sort a list")) == ("local", "Code", None)
     assert facts(await chain.classify("sort a list")) == ("cached", "Code", None)
     assert (network.asked, chain.cache.hits) == ([b"sort a list"], 1)
@@ -75,8 +75,8 @@ async def test_a_decision_is_taken_from_the_cache_while_it_is_fresh(start: Start
     assert facts(await chain.classify("sort a list")) == ("local", "Code", None)
 
 
-async def test_a_decision_too_old_is_the_last_resort(start: Start, network: Network) -> None:
-    chain = await check_labels(start(network, cache={"seconds": 1e-9}))
+async def test_an_old_decision_is_the_last_resort(start: Start, network: Network) -> None:
+    chain = await ready(start(network, cache={"seconds": 1e-9}))
     await chain.classify("sort a list")
     network.score = float("nan")
     assert facts(await chain.classify("sort a list")) == ("cached", "Code", "classifier wrong")
@@ -85,16 +85,16 @@ async def test_a_decision_too_old_is_the_last_resort(start: Start, network: Netw
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("sort a list"), ValueError(), KeyError()])
-async def test_whatever_an_engine_raises_no_request_fails(start: Start, network: Network, failure: Exception) -> None:
+async def test_no_error_of_an_engine_fails_a_request(start: Start, network: Network, failure: Exception) -> None:
     network.failure = failure
-    chain = await check_labels(start(network))
+    chain = await ready(start(network))
     assert facts(await chain.classify("sort a list")) == ("none", None, "classifier wrong")
     network.failure = None  # and a failure is not kept
     assert facts(await chain.classify("sort a list")) == ("local", "Code", None)
 
 
 async def test_a_late_run_answers_the_next_request(start: Start, network: Network) -> None:
-    chain = await check_labels(start(network, budget_ms=50))
+    chain = await ready(start(network, budget_ms=50))
     network.answering.clear()
     assert facts(await chain.classify("sort a list")) == ("none", None, "classifier slow")
     network.answering.set()
@@ -105,8 +105,8 @@ async def test_a_late_run_answers_the_next_request(start: Start, network: Networ
     assert network.asked == [b"sort a list"]
 
 
-async def test_a_run_that_had_not_begun_in_time_is_dropped(start: Start, network: Network) -> None:
-    chain = await check_labels(start(network, budget_ms=50))
+async def test_a_run_that_has_not_begun_in_time_is_dropped(start: Start, network: Network) -> None:
+    chain = await ready(start(network, budget_ms=50))
     network.answering.clear()
     first = asyncio.create_task(chain.classify("first"))
     await asyncio.to_thread(network.begun.wait, 10)
@@ -117,8 +117,8 @@ async def test_a_run_that_had_not_begun_in_time_is_dropped(start: Start, network
     assert b"second" not in network.asked
 
 
-async def test_who_asks_the_same_at_once_shares_one_run_and_may_leave(start: Start, network: Network) -> None:
-    chain = await check_labels(start(network))
+async def test_concurrent_requests_for_one_text_share_one_run(start: Start, network: Network) -> None:
+    chain = await ready(start(network))
     network.answering.clear()
     asking = [asyncio.create_task(chain.classify("sort a list")) for _ in range(5)]
     await asyncio.to_thread(network.begun.wait, 10)
@@ -129,14 +129,14 @@ async def test_who_asks_the_same_at_once_shares_one_run_and_may_leave(start: Sta
     assert network.asked == [b"sort a list"]
 
 
-async def test_a_text_nobody_can_classify_is_the_clients_fault(start: Start, network: Network) -> None:
-    chain = await check_labels(start(network))
+async def test_a_text_that_no_classifier_accepts_is_a_request_error(start: Start, network: Network) -> None:
+    chain = await ready(start(network))
     for _ in range(2):
         with pytest.raises(RequestError, match="lone surrogate at character 3"):
             await chain.classify("abc\ud800")
 
 
-async def test_a_network_that_the_routes_do_not_fit_is_not_asked(start: Start, network: Network) -> None:
+async def test_a_network_that_does_not_fit_the_config_is_not_used(start: Start, network: Network) -> None:
     def refuse(labels: Labels) -> None:
         raise ConfigError("policies.task_router.routes: Cooking is no label of the server's")
 
@@ -147,9 +147,9 @@ async def test_a_network_that_the_routes_do_not_fit_is_not_asked(start: Start, n
     assert facts(await chain.classify("sort a list")) == ("none", None, "classifier unavailable")
     assert network.asked == []
     chain.check_labels = lambda labels: None  # other routes
-    assert facts(await (await check_labels(chain)).classify("sort a list")) == ("local", "Code", None)
+    assert facts(await (await ready(chain)).classify("sort a list")) == ("local", "Code", None)
 
 
-async def test_without_any_classifier_nobody_is_waited_for(start: Start) -> None:
+async def test_without_any_classifier_no_request_waits(start: Start) -> None:
     chain = start(None)
     assert facts(await chain.classify("sort a list")) == ("none", None, "classifier unavailable")

@@ -1,4 +1,4 @@
-"""An ensemble's outputs are decisions, or refused."""
+"""An ensemble's outputs become decisions, or are refused."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def outputs(**changed: Any) -> dict[str, Any]:
     } | changed
 
 
-def test_both_policies_are_read_from_one_answer() -> None:
+def test_one_reply_holds_the_decisions_of_both_policies() -> None:
     assert read_decisions(outputs(), LABELS) == {
         TASK_ROUTER: Decision("Code", {"Chatbot": 0.25, "Code": 0.75}, None),
         COMPLEXITY_ROUTER: Decision("Reasoning", {"Reasoning": 0.75, "Creativity": 0.25}, 0.5),
@@ -31,14 +31,14 @@ def test_both_policies_are_read_from_one_answer() -> None:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("output", ["COMPLEXITY_SCORE", "COMPLEXITY_PROBABILITIES"])
-def test_what_is_no_finite_number_is_refused(output: str, number: float) -> None:
+def test_a_number_that_is_not_finite_is_refused(output: str, number: float) -> None:
     broken = outputs()
     broken[output][0, 0] = number
     with pytest.raises(ValueError, match=output):
         read_decisions(broken, LABELS)
 
 
-def test_a_refusal_does_not_repeat_what_the_server_said() -> None:
+def test_a_refusal_does_not_quote_the_server() -> None:
     with pytest.raises(ValueError, match="not one of the server's labels") as refused:
         read_decisions(outputs(TASK_LABEL=text_tensor([b"the prompt itself"])), LABELS)
     assert "prompt" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""A request, who sends it and when, and a classifier that says what a test tells it to."""
+"""The parts of a routing test: a request, its context, and a classifier with fixed decisions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ UPSTREAMS: Mapping[str, Mapping[str, Any]] = {
     "medium": {"url": "http://127.0.0.1:2/v1", "model": "medium-model"},
     "large": {"url": "https://api.example.com/v1", "model": "large-model"},
 }
-"""Two in the house, and one that is not."""
+"""Two local upstreams and one remote upstream."""
 
 
 def decision(label: str = "Code", confidence: float = 0.8, score: float | None = None) -> Decision:
@@ -54,7 +54,7 @@ class Classifier:
 
 
 def routes(**content: Any) -> RouterConfig:
-    """Everything goes to `small` where `content` does not say otherwise."""
+    """A config that sends everything to `small`, changed by `content`."""
     given = {"upstreams": UPSTREAMS, "default": "small", "policies": {TASK_ROUTER: {}, COMPLEXITY_ROUTER: {}}}
     return RouterConfig.model_validate(given | content)
 
@@ -77,6 +77,6 @@ async def planned(
     around: RequestContext | None = None,
     classifier: Classifier | None = None,
 ) -> Plan:
-    """By `routes(**content)`."""
+    """The plan under `routes(**content)`."""
     router = Router(routes(**content), classifier or Classifier())
     return await router.plan(request or llm_request(), around or context())

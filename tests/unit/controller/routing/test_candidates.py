@@ -1,4 +1,4 @@
-"""Who of a route's upstreams may answer, and can."""
+"""The upstreams of a route that may and can answer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ BOTH = {
     "splits": {"canary": {"large": 1, "candidate": 1}},
     "shadows": {"small": {"to": "candidate"}, "medium": {"to": "large"}},
 }
-"""`small` and `medium` are in the house, the rest is not."""
+"""`small` and `medium` are local, the others are remote."""
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,10 @@ BOTH = {
     ],
 )
 @pytest.mark.parametrize("marked", ["header", "rule", "key"])
-async def test_what_is_local_only_never_leaves_the_house(
+async def test_a_local_only_request_never_reaches_a_remote_upstream(
     content: dict[str, Any], hint: RoutingHint, upstreams: list[str], marked: str
 ) -> None:
-    """A shadow would be asked too if one were in the house."""
+    """Only a local shadow gets the request."""
     given = {**BOTH, **content}
     given["rules"] = [*content.get("rules", ()), MARK]
     request = llm_request(hint=hint, features=RequestFeatures(helper="helpers" in content))
@@ -80,7 +80,7 @@ async def test_what_is_local_only_never_leaves_the_house(
         assert (refusal.value.status, refusal.value.code) == (403, "local_only")
 
 
-async def test_a_conversation_that_needed_a_remote_upstream_is_kept_in_the_house_when_it_is_private() -> None:
+async def test_affinity_does_not_send_a_local_only_request_to_a_remote_upstream() -> None:
     content = {"affinity": {"order": ["small", "large"]}, "rules": [{"when": {"tools": True}, "to": "large"}]}
     router = Router(routes(**content), Classifier())
     assert (await router.plan(llm_request(features=RequestFeatures(tools=True)), context())).upstreams[0] == "large"
@@ -91,10 +91,10 @@ async def test_a_conversation_that_needed_a_remote_upstream_is_kept_in_the_house
 @pytest.mark.parametrize(
     ("classifier", "upstream"),
     [(Classifier("Code"), "small"), (Classifier("Other"), "large"), (Classifier(reason=ClassifierFault.SLOW), "small")],
-    ids=["private", "not private", "nobody can say"],
+    ids=["private", "not private", "unknown"],
 )
 @pytest.mark.parametrize("model", ["auto", "large"])
-async def test_what_may_be_private_is_private(classifier: Classifier, upstream: str, model: str) -> None:
+async def test_a_local_only_rule_holds_when_in_doubt(classifier: Classifier, upstream: str, model: str) -> None:
     mark = {"when": {"task": "Code"}, "local_only": True}
     router = Router(routes(rules=[{"to": "large"}, mark]), classifier)
     if model == "large" and upstream == "small":
@@ -104,7 +104,7 @@ async def test_what_may_be_private_is_private(classifier: Classifier, upstream: 
         assert (await router.plan(llm_request(model), context())).upstreams[0] == upstream
 
 
-async def test_a_policys_mark_is_for_those_who_ask_for_it() -> None:
+async def test_a_policys_local_only_rule_holds_for_that_policy() -> None:
     policies = {
         TASK_ROUTER: {"rules": [{"local_only": True}], "default": "large"},
         COMPLEXITY_ROUTER: {"default": "large"},
@@ -114,7 +114,7 @@ async def test_a_policys_mark_is_for_those_who_ask_for_it() -> None:
         await planned({"policies": policies}, llm_request(TASK_ROUTER))
 
 
-async def test_a_misspelt_wish_to_stay_local_is_refused() -> None:
+async def test_a_misspelt_data_header_is_refused() -> None:
     with pytest.raises(RequestError, match="x-edge-router-data") as refusal:
         await planned({}, around=context(headers={"x-edge-router-data": "local_only"}))
     assert "local_only" not in str(refusal.value)
@@ -134,7 +134,7 @@ async def test_a_misspelt_wish_to_stay_local_is_refused() -> None:
         pytest.param(set(), "auto", [], id="nothing"),
     ],
 )
-async def test_a_key_reaches_what_it_may_and_nothing_else(models: set[str], hint: str, upstreams: list[str]) -> None:
+async def test_an_access_key_reaches_only_its_models(models: set[str], hint: str, upstreams: list[str]) -> None:
     content = {"rules": [{"to": "large"}], "fallbacks": {"careful": ["large", "small"]}}
     around = context(caller=Caller("k", frozenset(models)))
     if upstreams:
@@ -145,24 +145,24 @@ async def test_a_key_reaches_what_it_may_and_nothing_else(models: set[str], hint
         assert (refusal.value.status, refusal.value.code) == (403, "model_not_allowed")
 
 
-async def test_a_model_that_is_not_here_is_not_found_whatever_a_key_may_reach() -> None:
+async def test_an_unknown_model_is_not_found_for_any_key() -> None:
     with pytest.raises(NotFoundError):
         await planned({}, llm_request("gpt-4"), context(caller=Caller("k", frozenset({"gpt-4"}))))
 
 
 def speaking(**speaks: Sequence[Operation]) -> dict[str, Any]:
-    """`speaks` by upstream."""
+    """A config with `speaks` by upstream."""
     return {name: {**content, "speaks": speaks.get(name, ["chat"])} for name, content in UPSTREAMS.items()}
 
 
-async def test_who_does_not_speak_the_operation_is_left_out() -> None:
+async def test_an_upstream_without_the_operation_is_skipped() -> None:
     content = {"upstreams": speaking(medium=[Operation.MESSAGES]), "fallbacks": {"all": ["large", "medium", "small"]}}
     plan = await planned(content, llm_request("all", operation=Operation.MESSAGES))
     assert list(plan.upstreams) == ["medium"]
 
 
-async def test_who_can_be_asked_in_other_words_is_not_left_out() -> None:
-    """An Ollama client's chat, before upstreams of which one takes chats and one takes none."""
+async def test_an_upstream_that_a_translation_reaches_is_used() -> None:
+    """An Ollama client's chat; one upstream answers chats, the other one does not."""
     content = {"upstreams": speaking(large=[Operation.EMBEDDINGS]), "fallbacks": {"all": ["large", "small"]}}
     names = routes(**content).names
     chat = surfaces(TextConfig(), names)["/api/chat"].parse(
@@ -178,13 +178,13 @@ async def test_who_can_be_asked_in_other_words_is_not_left_out() -> None:
         pytest.param({}, r"speaks: \[messages\].*openai or ollama or anthropic$", id="nobody"),
     ],
 )
-async def test_who_could_answer_is_named(speaks: dict[str, Any], said: str) -> None:
+async def test_the_error_names_an_upstream_that_can_answer(speaks: dict[str, Any], said: str) -> None:
     with pytest.raises(UnsupportedOperationError, match=said) as refusal:
         await planned({"upstreams": speaking(**speaks)}, llm_request("small", operation=Operation.MESSAGES))
     assert refusal.value.status == 400
 
 
-async def test_who_may_not_answer_is_not_named_as_one_who_could() -> None:
+async def test_the_error_names_no_upstream_that_the_key_may_not_use() -> None:
     content = {"upstreams": speaking(large=[Operation.MESSAGES])}
     with pytest.raises(UnsupportedOperationError) as refusal:
         await planned(content, llm_request("small", operation=Operation.MESSAGES), context(headers=LOCAL))
@@ -199,7 +199,7 @@ async def test_who_may_not_answer_is_not_named_as_one_who_could() -> None:
         pytest.param(1001, 0, ["large"], id="fits the one that has no bound"),
     ],
 )
-async def test_a_prompt_that_is_too_long_goes_to_who_can_take_it(
+async def test_a_long_prompt_goes_to_an_upstream_with_enough_context(
     tokens: int, answer_tokens: int, upstreams: list[str]
 ) -> None:
     bounded = {**UPSTREAMS, "small": {**UPSTREAMS["small"], "context": 100}}
@@ -209,7 +209,7 @@ async def test_a_prompt_that_is_too_long_goes_to_who_can_take_it(
     assert list((await planned(content, request)).upstreams) == upstreams
 
 
-async def test_a_prompt_that_is_too_long_for_all_goes_to_the_one_that_takes_most() -> None:
+async def test_a_prompt_too_long_for_all_goes_to_the_largest_context() -> None:
     bounded = {name: {**UPSTREAMS[name], "context": size} for name, size in (("small", 100), ("medium", 1000))}
     content = {"upstreams": bounded, "fallbacks": {"all": ["small", "medium"]}}
     assert list((await planned(content, llm_request("all", features=RequestFeatures(tokens=5000)))).upstreams) == [
@@ -227,7 +227,7 @@ async def test_a_prompt_that_is_too_long_for_all_goes_to_the_one_that_takes_most
         pytest.param(["large", "medium", "small"], ["large", "medium", "small"], None, id="all"),
     ],
 )
-async def test_who_is_down_is_asked_last(down: list[str], upstreams: list[str], degraded: str | None) -> None:
+async def test_an_upstream_that_is_down_comes_last(down: list[str], upstreams: list[str], degraded: str | None) -> None:
     content = {"rules": [{"to": "careful"}], "fallbacks": {"careful": ["large", "medium"]}}
     plan = await planned(content, around=context(*down))
     assert (list(plan.upstreams), plan.degraded) == (upstreams, degraded)
@@ -245,7 +245,7 @@ async def test_embeddings_go_to_their_own_target_and_never_to_another_model() ->
     assert list((await planned(alias, llm_request("ada-2", operation=Operation.EMBEDDINGS))).upstreams) == ["large"]
 
 
-def test_forbidden_is_no_word_on_who_asks() -> None:
-    """401 would make a client ask for another key."""
+def test_a_refusal_of_routing_is_403() -> None:
+    """A 401 would make a client prompt for another key."""
     assert issubclass(LocalOnlyError, ForbiddenError)
     assert issubclass(NotAllowedError, ForbiddenError)

@@ -1,4 +1,4 @@
-"""The client names who shall answer."""
+"""The client names the upstream, the model or the label."""
 
 import pytest
 
@@ -25,7 +25,7 @@ POLICIES = {TASK_ROUTER: {"routes": {"Code": "large"}}, "complexity_router": {}}
         pytest.param(RoutingHint(model="shared"), ["one", "two"], None, "pinned", id="model of two upstreams"),
     ],
 )
-async def test_who_is_named_answers_and_nobody_else(
+async def test_only_the_named_upstream_answers(
     hint: RoutingHint, upstreams: list[str], label: str | None, strategy: str
 ) -> None:
     classifier = Classifier()
@@ -55,18 +55,18 @@ async def test_a_label_needs_its_own_policy(hint: RoutingHint) -> None:
 RULES = [{"when": {"tools": False}, "to": "medium"}, {"name": "gpt", "when": {"model": "gpt-4*"}, "to": "large"}]
 
 
-async def test_a_rule_may_stand_for_a_model_that_is_not_here() -> None:
+async def test_a_rule_may_answer_for_an_unknown_model() -> None:
     plan = await planned({"rules": RULES}, llm_request("gpt-4o"))
     assert (list(plan.upstreams), plan.rule, plan.source) == (["large", "small"], "gpt", "rules")
 
 
 @pytest.mark.parametrize("hint", [RoutingHint(model="claude"), RoutingHint(TASK_ROUTER, "manual", "gpt-4o")])
-async def test_a_rule_stands_for_no_other_model_and_for_no_label(hint: RoutingHint) -> None:
+async def test_a_model_rule_matches_no_other_model_and_no_label(hint: RoutingHint) -> None:
     with pytest.raises(NotFoundError):
         await planned({"rules": RULES}, llm_request(hint=hint))
 
 
-async def test_a_reply_of_who_was_named_says_nothing_of_a_decision_that_only_kept_it_local() -> None:
+async def test_a_pinned_reply_does_not_show_a_decision_that_only_a_local_rule_needed() -> None:
     mark = {"when": {"task": "Chatbot"}, "local_only": True}
     classifier = Classifier()
     plan = await planned({"rules": [mark]}, llm_request("large"), classifier=classifier)

@@ -1,4 +1,4 @@
-"""What a reply says of the plan."""
+"""The plan in the reply's headers."""
 
 import pytest
 
@@ -21,7 +21,7 @@ FULL = Plan(
 )
 
 
-def test_headers_say_what_is_known() -> None:
+def test_headers_hold_every_known_value() -> None:
     assert FULL.headers("small", "small-model") == {
         "X-Chosen-Classifier": "Code",
         "x-edge-router-policy": "task_router",
@@ -39,7 +39,7 @@ def test_headers_say_what_is_known() -> None:
     }
 
 
-def test_headers_say_nothing_else() -> None:
+def test_headers_hold_no_unknown_value() -> None:
     assert Plan(["small"], "pinned").headers("small", "m") == {
         "X-Chosen-Classifier": "small",
         "x-edge-router-strategy": "pinned",
@@ -53,7 +53,7 @@ def test_a_header_is_one_line_of_ascii_whatever_the_names_are(model: str, said: 
     assert Plan(["small"], "pinned").headers("small", model)["x-edge-router-model"] == said
 
 
-def test_the_record_has_it_all() -> None:
+def test_the_record_holds_the_plan() -> None:
     record = RequestRecord("id", Operation.CHAT)
     FULL.describe(record)
     for name in ("policy", "strategy", "label", "rule", "source", "degraded", "classified_in"):

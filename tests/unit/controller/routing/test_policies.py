@@ -1,4 +1,4 @@
-"""Where a decision leads to."""
+"""From a decision to its target."""
 
 from typing import Any
 
@@ -33,19 +33,21 @@ SCORES = [{"at_least": 0.3, "upstream": "medium"}, {"at_least": 0.7, "upstream":
         pytest.param({"score": SCORES, "abstain": {"margin": 0.1}}, 0.7, "large", id="margin wide enough"),
     ],
 )
-async def test_score_then_label_then_default_decide(policy: dict[str, Any], score: float, upstream: str) -> None:
-    """The classifier says Reasoning with 0.6, something else with 0.4."""
+async def test_the_score_precedes_the_label_and_the_label_the_default(
+    policy: dict[str, Any], score: float, upstream: str
+) -> None:
+    """The classifier gives Reasoning 0.6 and another label 0.4."""
     content = {"policies": {TASK_ROUTER: {}, COMPLEXITY_ROUTER: policy}}
     plan = await planned(content, llm_request(COMPLEXITY_ROUTER), classifier=Classifier(score=score))
     assert (plan.upstreams[0], plan.policy, plan.degraded) == (upstream, COMPLEXITY_ROUTER, None)
 
 
-async def test_a_policy_without_a_score_does_not_reach_one() -> None:
+async def test_a_policy_without_a_score_reaches_no_threshold() -> None:
     plan = await planned({"policies": {TASK_ROUTER: {"score": [{"at_least": 0, "upstream": "large"}]}}})
     assert (list(plan.upstreams), plan.label) == (["small"], "Code")
 
 
-async def test_abstaining_is_for_every_policy_that_does_not_say_otherwise() -> None:
+async def test_abstain_holds_for_every_policy_without_its_own() -> None:
     content = {"abstain": {"confidence": 0.9}, "policies": {TASK_ROUTER: {"routes": {"Code": "large"}}}}
     plan = await planned(content)
     assert (plan.upstreams[0], plan.rule, plan.label, plan.source) == ("small", "abstain", "Code", "server")
@@ -59,7 +61,7 @@ async def test_the_default_is_the_last_resort_of_every_route() -> None:
 
 
 @pytest.mark.parametrize(("policy", "upstream"), [({}, "small"), ({"default": "medium"}, "medium")])
-async def test_the_nearest_default_answers_where_nobody_could_classify(policy: dict[str, Any], upstream: str) -> None:
+async def test_the_nearest_default_answers_when_no_classifier_does(policy: dict[str, Any], upstream: str) -> None:
     content = {"policies": {TASK_ROUTER: {"routes": {"Code": "large"}, **policy}}}
     plan = await planned(content, classifier=Classifier(reason=ClassifierFault.SLOW))
     headers = plan.headers(plan.upstreams[0], "a-model")
@@ -76,19 +78,19 @@ async def test_the_nearest_default_answers_where_nobody_could_classify(policy: d
         (RoutingHint(policy=COMPLEXITY_ROUTER, model="ignored"), COMPLEXITY_ROUTER),
     ],
 )
-async def test_a_policy_is_asked_for_by_the_model_or_by_the_old_contracts_field(hint: RoutingHint, policy: str) -> None:
+async def test_the_model_or_the_old_contracts_field_names_the_policy(hint: RoutingHint, policy: str) -> None:
     plan = await planned({}, llm_request(hint=hint))
     assert (plan.policy, plan.strategy) == (policy, "triton")
 
 
-async def test_an_unknown_policy_is_answered_with_those_there_are() -> None:
+async def test_the_error_for_an_unknown_policy_lists_the_policies() -> None:
     with pytest.raises(NotFoundError, match=r"'mood_router'.*task_router, complexity_router") as refusal:
         await planned({}, llm_request(hint=RoutingHint(policy="mood_router")))
     assert refusal.value.code == "policy_not_found"
 
 
 @pytest.mark.parametrize("content", [{}, {"policies": {TASK_ROUTER: {"default": "medium"}}}])
-async def test_nobody_is_asked_for_a_decision_that_would_change_nothing(content: dict[str, Any]) -> None:
+async def test_the_prompt_is_not_classified_when_no_decision_is_needed(content: dict[str, Any]) -> None:
     classifier = Classifier()
     plan = await planned(content, classifier=classifier)
     assert (classifier.texts, plan.source) == ([], None)

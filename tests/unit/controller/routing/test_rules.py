@@ -81,31 +81,31 @@ async def test_all_conditions_of_a_rule_must_hold(when: dict[str, Any], matches:
         ({"from": 22 * 60, "to": "23:00"}, 10, True),
     ],
 )
-async def test_hours_may_go_on_after_midnight(time: dict[str, Any], hours_later: float, matches: bool) -> None:
+async def test_hours_may_cross_midnight(time: dict[str, Any], hours_later: float, matches: bool) -> None:
     now: datetime = MONDAY_NOON + timedelta(hours=hours_later)
     plan = await planned({"rules": [{"when": {"time": time}, "to": "large"}]}, around=context(now=now))
     assert plan.upstreams[0] == ("large" if matches else "small")
 
 
-async def test_the_first_of_the_rules_that_match_decides_and_those_of_all_policies_come_first() -> None:
+async def test_the_first_matching_rule_decides_and_common_rules_precede_the_policys() -> None:
     rules = [{"when": {"images": True}, "to": "small"}, {"name": "second", "to": "medium"}, {"to": "large"}]
     policy = {"rules": [{"to": "large"}], "routes": {"Code": "large"}}
     assert (await planned({"rules": rules, "policies": {TASK_ROUTER: policy}})).rule == "second"
     assert (await planned({"policies": {TASK_ROUTER: policy}})).rule == "policies.task_router.rules.0"
 
 
-async def test_a_policys_rules_are_its_own() -> None:
+async def test_a_policys_rules_hold_for_that_policy() -> None:
     policies = {TASK_ROUTER: {"rules": [{"to": "large"}]}, COMPLEXITY_ROUTER: {}}
     assert (await planned({"policies": policies}, llm_request(COMPLEXITY_ROUTER))).upstreams[0] == "small"
 
 
-async def test_confidence_is_that_of_the_policy_asked_for() -> None:
+async def test_confidence_is_that_of_the_requested_policy() -> None:
     content = {"rules": [{"when": {"confidence": {"below": 0.7}}, "to": "large"}]}
     assert (await planned(content, llm_request(TASK_ROUTER))).upstreams[0] == "small"
     assert (await planned(content, llm_request(COMPLEXITY_ROUTER))).upstreams[0] == "large"
 
 
-async def test_the_classifier_is_asked_once_and_only_where_the_cheap_conditions_hold() -> None:
+async def test_the_prompt_is_classified_once_and_only_when_the_cheap_conditions_hold() -> None:
     classifier = Classifier()
     rules = [
         {"when": {"tools": True, "task": "Other"}, "to": "medium"},
@@ -119,20 +119,20 @@ async def test_the_classifier_is_asked_once_and_only_where_the_cheap_conditions_
     assert classifier.texts == ["hello"]
 
 
-async def test_rules_that_need_no_decision_hold_when_nobody_can_classify() -> None:
+async def test_rules_without_a_decision_hold_when_no_classifier_answers() -> None:
     rules = [{"when": {"task": "Code"}, "to": "medium"}, {"when": {"tools": False}, "to": "large"}]
     plan = await planned({"rules": rules}, classifier=Classifier(reason=ClassifierFault.UNAVAILABLE))
     assert (plan.upstreams[0], plan.source, plan.degraded) == ("large", "rules", "classifier unavailable")
 
 
-async def test_a_chat_uis_own_questions_go_to_their_own_target_before_the_rules() -> None:
+async def test_background_tasks_go_to_their_target_before_the_rules() -> None:
     content = {"helpers": "medium", "rules": [{"to": "large"}]}
     plan = await planned(content, llm_request(features=RequestFeatures(helper=True)))
     assert (list(plan.upstreams), plan.rule) == (["medium", "small"], "helpers")
     assert (await planned(content)).upstreams[0] == "large"
 
 
-async def test_what_is_looked_at_on_the_way_is_told_without_what_the_client_sent() -> None:
+async def test_explain_lists_every_step_without_the_clients_text() -> None:
     rules = [
         {"when": {"header": {"x-team": "sales"}}, "to": "medium"},
         {"when": {"tokens": {"below": 10}}, "to": "medium"},

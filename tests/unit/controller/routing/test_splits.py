@@ -1,5 +1,4 @@
-"""What is the same for one user or conversation: its side of a split, whether it is shadowed, the upstream it stays
-with."""
+"""Stickiness of a user or a conversation: its side of a split, its shadow, its upstream."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ async def firsts(content: Mapping[str, Any], requests: list[DryRunRequest]) -> l
     return [(await router.plan(request, context())).upstreams[0] for request in requests]
 
 
-async def test_a_split_parts_conversations_by_its_weights() -> None:
+async def test_a_split_divides_conversations_by_weight() -> None:
     content = {"default": "canary", "splits": {"canary": {"large": 9, "medium": 1}}}
     sides = Counter(await firsts(content, [llm_request(conversation=str(at)) for at in range(PARTIES)]))
     assert set(sides) == {"large", "medium"}
@@ -35,7 +34,7 @@ async def test_a_split_parts_conversations_by_its_weights() -> None:
 
 
 @pytest.mark.parametrize("by", ["user", "conversation"])
-async def test_the_same_party_lands_on_the_same_side_in_every_process(by: str) -> None:
+async def test_the_same_user_or_conversation_is_on_the_same_side_in_every_process(by: str) -> None:
     content = {"default": "canary", "splits": {"canary": {"large": 1, "medium": 1}}}
     requests = [llm_request(**{by: f"party {at}"}) for at in range(8)]
     sides = await firsts(content, requests)
@@ -48,7 +47,7 @@ async def test_a_user_stays_on_one_side_in_all_conversations() -> None:
     assert len(set(await firsts(content, [llm_request(user="u", conversation=str(at)) for at in range(20)]))) == 1
 
 
-async def test_splits_and_fallbacks_may_hold_each_other() -> None:
+async def test_splits_and_fallbacks_may_be_nested() -> None:
     content = {
         "default": "outer",
         "splits": {"outer": {"careful": 1, "inner": 1}, "inner": {"medium": 1}},
@@ -59,7 +58,7 @@ async def test_splits_and_fallbacks_may_hold_each_other() -> None:
     assert {tuple(plan.upstreams) for plan in plans} == {("medium", "large"), ("medium",)}
 
 
-async def test_a_shadow_follows_its_share_of_the_conversations() -> None:
+async def test_a_shadow_gets_its_share_of_the_conversations() -> None:
     router = Router(routes(shadows={"small": {"to": "large", "share": 0.1}}), Classifier())
     shadows = Counter(
         [(await router.plan(llm_request(conversation=str(at)), context())).shadow for at in range(PARTIES)]
@@ -73,7 +72,7 @@ async def test_a_shadow_follows_its_share_of_the_conversations() -> None:
     [context("large"), context(caller=Caller("k", frozenset({"small"})))],
     ids=["down", "not allowed"],
 )
-async def test_a_shadow_that_could_not_answer_is_not_asked(around: Any) -> None:
+async def test_a_shadow_that_cannot_answer_is_skipped(around: Any) -> None:
     content = {"shadows": {"small": {"to": "large"}}}
     assert (await planned(content)).shadow == "large"
     assert (await planned(content, around=around)).shadow is None
@@ -88,7 +87,7 @@ class Clock:
 
 
 class Kept:
-    """A router with the affinity that a test is about."""
+    """A router with affinity and a clock of its own."""
 
     def __init__(self, **section: Any) -> None:
         self.clock = Clock()
@@ -111,7 +110,7 @@ async def test_a_conversation_moves_up_at_once_and_down_only_after_a_while() -> 
     assert await kept.first() == "small"
 
 
-async def test_only_who_needs_the_upstream_stays_for_longer() -> None:
+async def test_only_requests_that_need_the_upstream_extend_the_stay() -> None:
     kept = Kept()
     await kept.first(needs=True)
     kept.clock.minutes = 20
@@ -122,14 +121,14 @@ async def test_only_who_needs_the_upstream_stays_for_longer() -> None:
     assert await kept.first() == "small"
 
 
-async def test_others_do_not_move() -> None:
+async def test_another_conversation_does_not_move() -> None:
     kept = Kept()
     await kept.first(needs=True, conversation="one")
     assert await kept.first(conversation="two") == "small"
     assert await kept.first(conversation="one", around=context(caller=Caller("another key"))) == "small"
 
 
-async def test_it_may_be_the_user_or_a_header_that_stays() -> None:
+async def test_affinity_may_follow_the_user_or_a_header() -> None:
     by_user = Kept(by="user")
     await by_user.first(needs=True, user="u", conversation="one")
     assert await by_user.first(user="u", conversation="two") == "large"
@@ -141,21 +140,21 @@ async def test_it_may_be_the_user_or_a_header_that_stays() -> None:
     assert await by_header.first() == "small"
 
 
-async def test_who_is_down_does_not_keep_a_conversation_and_has_it_back_afterwards() -> None:
+async def test_a_conversation_leaves_an_upstream_that_is_down_and_returns() -> None:
     kept = Kept()
     await kept.first(needs=True)
     assert await kept.first(around=context("large")) == "small"
     assert await kept.first() == "large"
 
 
-async def test_who_has_no_room_for_the_prompt_does_not_keep_a_conversation() -> None:
+async def test_a_conversation_leaves_an_upstream_whose_context_is_too_small() -> None:
     bounded = {**UPSTREAMS, "large": {**UPSTREAMS["large"], "context": 100}}
     router = Router(routes(upstreams=bounded, affinity=ORDER, rules=RULES), Classifier())
     assert (await router.plan(llm_request(features=NEEDS_LARGE), context())).upstreams[0] == "large"
     assert (await router.plan(llm_request(features=RequestFeatures(tokens=101)), context())).upstreams[0] == "small"
 
 
-async def test_who_is_named_and_what_is_no_turn_of_the_conversation_does_not_stay() -> None:
+async def test_pinned_requests_and_background_tasks_have_no_affinity() -> None:
     kept = Kept()
     await kept.first(needs=True)
     assert await kept.first(model="small") == "small"
@@ -164,7 +163,7 @@ async def test_who_is_named_and_what_is_no_turn_of_the_conversation_does_not_sta
 
 
 @pytest.mark.parametrize(("changed", "upstream"), [({}, "large"), ({"minutes": 5}, "small")])
-async def test_other_routes_keep_conversations_unless_they_say_otherwise_of_them(
+async def test_a_new_config_keeps_conversations_while_its_affinity_is_the_same(
     changed: dict[str, Any], upstream: str
 ) -> None:
     kept = Kept()
