@@ -45,7 +45,7 @@ def decisions() -> dict[str, Array]:
 
 @dataclass
 class RouterServer:
-    """`refusal`: the HTTP status of every reply. `answering`: replies wait for it. `body`: sent instead of decisions."""
+    """`refusal`: HTTP status of every reply. `answering`: replies wait for it. `body`: sent in place of decisions."""
 
     protocol: str
     port: int
