@@ -1,56 +1,57 @@
-"""What can go wrong, by name.
+"""The errors of this package.
 
     RouterError
-    ├── RequestError        the request is wrong: 400, nothing else is affected
-    ├── UnauthorizedError   no valid access key: 401
-    ├── ForbiddenError      the key is valid, but not for this: 403
-    ├── NotFoundError       a named thing does not exist: 404
-    ├── LimitedError        too much was asked in too short a time: 429
-    ├── UnavailableError    a part that is needed does not answer: 503
-    ├── RepositoryError     the model repository is wrong: refused at load
-    └── ConfigError         a configuration file or variable is wrong: refused at start
+    ├── RequestError        the request is wrong: 400
+    ├── UnauthorizedError   the access key is missing or invalid: 401
+    ├── ForbiddenError      the access key does not allow this: 403
+    ├── NotFoundError       the requested thing does not exist: 404
+    ├── LimitedError        a rate limit or quota is exceeded: 429
+    ├── UnavailableError    a part that the request needs does not answer: 503
+    ├── RepositoryError     the model repository is wrong; refused at load
+    └── ConfigError         a configuration file or variable is wrong; refused at start
 
-Raised close to the cause; translated once, at the edge (V2 error, OpenAI error, Triton error). A message says what is
-wrong, where, and what to do. It never holds prompt text.
+An error is raised close to its cause and translated once, at the edge (V2 error, OpenAI error, Triton error). Its
+message says what is wrong, where, and what to do. It never holds prompt text.
 """
 
 
 class RouterError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base class of every error that this package raises on purpose."""
 
     status = 500
+    """HTTP status of the response."""
     code: str | None = None
-    """A word for programs, where `status` is not enough."""
+    """Machine-readable error code, where `status` is not enough."""
     retry_after: float | None = None
     """Seconds after which the same request may succeed."""
 
 
 class RequestError(RouterError):
-    """The request itself cannot be answered; the same request will fail again."""
+    """The request is wrong; sent again, it fails again."""
 
     status = 400
 
 
 class UnauthorizedError(RouterError):
-    """Nobody knows who asks."""
+    """The client has no valid access key."""
 
     status = 401
 
 
 class ForbiddenError(RouterError):
-    """Who asks is known, and may not have this."""
+    """The client's access key does not allow the request."""
 
     status = 403
 
 
 class NotFoundError(RouterError):
-    """The request names something that does not exist here."""
+    """The request names something that does not exist."""
 
     status = 404
 
 
 class LimitedError(RouterError):
-    """Allowed, but not so much of it; `retry_after` says when."""
+    """The client exceeds a rate limit or quota; `retry_after`: seconds until the next attempt."""
 
     status = 429
 
@@ -60,7 +61,7 @@ class LimitedError(RouterError):
 
 
 class UnavailableError(RouterError):
-    """A part this request needs does not answer; the same request may succeed later."""
+    """A part that the request needs does not answer; the same request may succeed later."""
 
     status = 503
 
@@ -70,4 +71,4 @@ class RepositoryError(RouterError):
 
 
 class ConfigError(RouterError):
-    """A configuration is refused. The message names the file or variable and the key."""
+    """A configuration is wrong. The message names the file or variable, and the key."""

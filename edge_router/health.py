@@ -1,6 +1,6 @@
-"""`python -m edge_router.health [URL]`: exit 0 when a real inference succeeds, from prompt to both decisions.
+"""Health check, `python -m edge_router.health [URL]`: exits with 0 when a real inference of a prompt succeeds.
 
-Standard library only: it runs beside Triton, where nothing else is installed.
+It uses the standard library only, because nothing else is installed beside Triton.
 """
 
 import json
@@ -11,15 +11,15 @@ from edge_router.contract import INPUT, PROMPT_ROUTER_ENSEMBLE, ROUTER_SERVER_HT
 
 
 def check(url: str) -> None:
-    """Raises OSError when the server cannot answer."""
+    """Sends one prompt. Raises OSError when the server does not classify it."""
     inputs = [{"name": INPUT, "datatype": "BYTES", "shape": [1, 1], "data": ["healthy?"]}]
     body = json.dumps({"inputs": inputs}).encode()
-    with urlopen(Request(f"{url}/v2/models/{PROMPT_ROUTER_ENSEMBLE}/infer", body), timeout=4) as reply:
-        reply.read()
+    with urlopen(Request(f"{url}/v2/models/{PROMPT_ROUTER_ENSEMBLE}/infer", body), timeout=4) as response:
+        response.read()
 
 
 if __name__ == "__main__":
     try:
         check(sys.argv[1] if len(sys.argv) > 1 else f"http://127.0.0.1:{ROUTER_SERVER_HTTP_PORT}")
     except OSError as error:
-        sys.exit(f"no inference: {error}")
+        sys.exit(f"the inference failed: {error}")

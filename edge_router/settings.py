@@ -1,4 +1,4 @@
-"""The environment: where the package finds its model repository, and how its servers read their settings."""
+"""Reads the environment: the path of the model repository, and the settings of the servers."""
 
 import os
 from pathlib import Path
@@ -17,12 +17,14 @@ _PACKAGE = Path(__file__).parent
 
 
 def model_repository() -> Path:
-    """The repository that the environment names, else the wheel's own, else the checkout's.
+    """The repository that the environment names, or that of the installed package, or that of the checkout.
 
     Raises ConfigError when there is none.
     """
-    named = os.environ.get(MODEL_REPOSITORY_VARIABLE)
-    candidates = [Path(named)] if named else [_PACKAGE / "model_repository", _PACKAGE.parent / "model_repository"]
+    configured = os.environ.get(MODEL_REPOSITORY_VARIABLE)
+    candidates = (
+        [Path(configured)] if configured else [_PACKAGE / "model_repository", _PACKAGE.parent / "model_repository"]
+    )
     for folder in candidates:
         if folder.is_dir():
             return folder
@@ -31,10 +33,10 @@ def model_repository() -> Path:
     )
 
 
-def read(kind: type[Kind], **given: Any) -> Kind:
-    """`given` before the environment. Raises ConfigError naming the variable."""
+def read(kind: type[Kind], **overrides: Any) -> Kind:
+    """Reads settings from the environment; `overrides` take precedence. Raises ConfigError naming the variable."""
     try:
-        return kind(**given)
+        return kind(**overrides)
     except ValidationError as error:
         problems = [f"EDGE_ROUTER_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
         raise ConfigError("; ".join(problems)) from error

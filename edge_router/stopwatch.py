@@ -1,4 +1,4 @@
-"""How long a call takes, and how much memory this process holds."""
+"""Measures the time of calls and the memory of this process."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def timed(call: Callable[[], object], calls: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Seconds of each call, after a tenth as many that are not counted."""
+    """Duration of each call in seconds, after `calls` / 10 warm-up calls that are not counted."""
     for _ in range(calls // 10):
         call()
     times = np.empty(calls)
@@ -20,6 +20,6 @@ def timed(call: Callable[[], object], calls: int) -> "np.ndarray[tuple[int], np.
 
 
 def memory() -> float:
-    """Resident megabytes of this process."""
+    """Resident memory of this process in megabytes."""
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:")]
     return int(line.split()[1]) / 1024

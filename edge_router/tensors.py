@@ -1,6 +1,6 @@
-"""The one in-process form of a request or a reply: named numpy arrays, batch axis first.
+"""Tensors of requests and responses in this process: numpy arrays by name, batch axis first.
 
-BYTES tensors are object arrays of `bytes`, as Triton's Python backend and its client hold them.
+BYTES tensors are object arrays of `bytes`, as in Triton's Python backend and client.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ DTYPES: Final[Mapping[str, "np.dtype[Any]"]] = {
     "FP64": np.dtype(np.float64),
     "BYTES": np.dtype(np.object_),
 }
-"""The data types of the V2 protocol by their names there; numpy has no BF16."""
+"""numpy's data types by their V2 names; numpy has no BF16."""
 
 DATATYPES: Final[Mapping["np.dtype[Any]", str]] = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -40,7 +40,7 @@ def text_tensor(rows: Sequence[bytes]) -> Array:
 
 
 def padded(rows: Sequence[Sequence[int] | Array], tokens: int) -> tuple[Array, Array]:
-    """Rows of token ids as ids and mask INT64 [rows, tokens], zeros behind a row's own."""
+    """Pads rows of token ids with zeros: ids and mask INT64 [rows, tokens]."""
     ids = np.zeros((len(rows), tokens), dtype=np.int64)
     mask = np.zeros_like(ids)
     for at, row in enumerate(rows):

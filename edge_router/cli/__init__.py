@@ -36,7 +36,7 @@ def _version(wanted: bool) -> None:
 
 @application.callback()
 def options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="FileIdentity it."),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Options of every verb."""
 

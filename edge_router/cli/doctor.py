@@ -1,4 +1,4 @@
-"""`edge-router doctor`: what on this machine stands in the router's way."""
+"""`edge-router doctor`: checks this machine."""
 
 from dataclasses import asdict
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from edge_router.cli.options import JsonOption
-from edge_router.doctor import Finding, Level, Machine, examine
+from edge_router.doctor import Finding, Level, Machine, run_checks
 
 MARKS = {
     Level.OK: "[green]ok[/green]",
@@ -19,8 +19,8 @@ MARKS = {
 
 
 def doctor(json: JsonOption = False) -> None:
-    """Look at this machine; exit code 1 when something is a problem."""
-    findings = examine(Machine())
+    """Check this machine: board, Docker, memory, disk, ports, GPU. Exits with 1 if a check finds a problem."""
+    findings = run_checks(Machine())
     if json:
         typer.echo(orjson.dumps([asdict(finding) for finding in findings], option=orjson.OPT_INDENT_2).decode())
     else:

@@ -36,7 +36,7 @@ LayersOption: TypeAlias = Annotated[
 PolicyOption: TypeAlias = Annotated[
     list[Policy] | None, typer.Option("--policy", help="This one alone; both by default.", show_default=False)
 ]
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="FileIdentity JSON for a machine.")]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def open_repository(path: Path | None, overrides: Path | None) -> Repository:

@@ -1,4 +1,4 @@
-"""What on this machine stands in the way of the router, and what to do about it."""
+"""Checks of this machine: what would keep the router from running well, and the remedy."""
 
 from edge_router.doctor.board import board, page_size, temperature, throttling
 from edge_router.doctor.containers import compose, docker, memory_cgroup
@@ -7,11 +7,12 @@ from edge_router.doctor.graphics import gpu
 from edge_router.doctor.machine import Machine
 from edge_router.doctor.resources import disk, memory, ports
 
-__all__ = ["CHECKS", "Finding", "Level", "Machine", "examine"]
+__all__ = ["CHECKS", "Finding", "Level", "Machine", "run_checks"]
 
 CHECKS = (board, docker, compose, memory_cgroup, memory, disk, ports, temperature, throttling, page_size, gpu)
-"""In the order in which they are shown."""
+"""All checks, in the order in which their findings are shown."""
 
 
-def examine(machine: Machine) -> list[Finding]:
+def run_checks(machine: Machine) -> list[Finding]:
+    """Runs every check and returns its findings in order."""
     return [check(machine) for check in CHECKS]

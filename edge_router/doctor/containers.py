@@ -1,4 +1,4 @@
-"""Docker, Compose and whether the kernel keeps a container's memory limit."""
+"""Checks of Docker, Compose and the kernel's memory limits for containers."""
 
 import re
 
@@ -10,38 +10,39 @@ PI_COMMAND_LINE = "cgroup_enable=memory cgroup_memory=1"
 
 
 def docker(machine: Machine) -> Finding:
-    ran = machine.run(["docker", "version", "--format", "{{.Server.Version}}"])
-    match ran.code:
+    result = machine.run(["docker", "version", "--format", "{{.Server.Version}}"])
+    match result.code:
         case 0:
-            return Finding("Docker", Level.OK, f"Engine {ran.output}")
+            return Finding("Docker", Level.OK, f"Engine {result.output}")
         case None:
             return Finding(
                 "Docker", Level.WARNING, "not installed",
-                "install Docker Engine (docs.docker.com/engine/install); `edge-router up` and `serve` do without",
+                "install Docker Engine (docs.docker.com/engine/install); `edge-router up` and `serve` do not need it",
             )  # fmt: skip
-        case _ if "permission denied" in ran.output.lower():
+        case _ if "permission denied" in result.output.lower():
             return Finding(
-                "Docker", Level.PROBLEM, "this user may not use it", "sudo usermod -aG docker $USER, then log in again"
-            )
+                "Docker", Level.PROBLEM, "this user has no permission to use it",
+                "sudo usermod -aG docker $USER, then log in again",
+            )  # fmt: skip
     return Finding("Docker", Level.PROBLEM, "installed, but its daemon does not answer", "sudo systemctl start docker")
 
 
 def compose(machine: Machine) -> Finding:
-    wanted = ".".join(map(str, COMPOSE))
-    ran = machine.run(["docker", "compose", "version", "--short"])
-    found = re.search(r"(\d+)\.(\d+)\.(\d+)", ran.output) if ran.code == 0 else None
-    if found and tuple(map(int, found.groups())) >= COMPOSE:
-        return Finding("Compose", Level.OK, found[0])
-    what = f"{found[0]} is too old" if found else "not installed"
-    return Finding("Compose", Level.WARNING, what, f"scripts/compose_plugin installs {wanted} or newer")
+    minimum = ".".join(map(str, COMPOSE))
+    result = machine.run(["docker", "compose", "version", "--short"])
+    version = re.search(r"(\d+)\.(\d+)\.(\d+)", result.output) if result.code == 0 else None
+    if version and tuple(map(int, version.groups())) >= COMPOSE:
+        return Finding("Compose", Level.OK, version[0])
+    found = f"{version[0]} is too old" if version else "not installed"
+    return Finding("Compose", Level.WARNING, found, f"install {minimum} or newer with scripts/compose_plugin")
 
 
 def memory_cgroup(machine: Machine) -> Finding:
     unified = machine.read("/sys/fs/cgroup/cgroup.controllers")
-    kept = "memory" in unified.split() if unified is not None else bool(machine.glob("/sys/fs/cgroup/memory/tasks"))
-    if kept:
-        return Finding("memory limits", Level.OK, "the kernel keeps them")
+    enabled = "memory" in unified.split() if unified is not None else bool(machine.glob("/sys/fs/cgroup/memory/tasks"))
+    if enabled:
+        return Finding("memory limits", Level.OK, "on: the kernel enforces a container's limit")
     remedy = "boot with the memory cgroup enabled"
     if machine.is_pi:
-        remedy = f"append `{PI_COMMAND_LINE}` to the one line of /boot/firmware/cmdline.txt and reboot"
-    return Finding("memory limits", Level.WARNING, "off: containers may take all memory", remedy)
+        remedy = f"append `{PI_COMMAND_LINE}` to the single line in /boot/firmware/cmdline.txt and reboot"
+    return Finding("memory limits", Level.WARNING, "off: a container can use all of the memory", remedy)

@@ -1,10 +1,12 @@
-"""What a check found."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Level(StrEnum):
+    """Severity of a finding."""
+
     OK = "ok"
     NOTE = "note"
     WARNING = "warning"
@@ -13,7 +15,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """`remedy`: what to do, empty where nothing is to be done."""
+    """What a check found. `remedy`: what to do about it; empty when nothing is wrong."""
 
     name: str
     level: Level

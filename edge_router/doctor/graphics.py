@@ -1,23 +1,23 @@
-"""GPU and whether containers reach it."""
+"""Check of the GPU and of Docker's access to it."""
 
 from edge_router.doctor.finding import Finding, Level
 from edge_router.doctor.machine import Machine
 
-RUNTIME = "sudo apt install nvidia-container-toolkit && sudo nvidia-ctk runtime configure --runtime=docker"
+INSTALL_RUNTIME = "sudo apt install nvidia-container-toolkit && sudo nvidia-ctk runtime configure --runtime=docker"
 
 
 def gpu(machine: Machine) -> Finding:
     name = _name(machine)
     if name is None:
-        return Finding("GPU", Level.NOTE, "none that Triton could use; the classifier runs on the CPU in milliseconds")
+        return Finding("GPU", Level.NOTE, "no NVIDIA GPU; the classifier runs on the CPU in milliseconds")
     runtimes = machine.run(["docker", "info", "--format", "{{json .Runtimes}}"])
     if "nvidia" in runtimes.output:
-        return Finding("GPU", Level.OK, f"{name}; containers reach it")
-    return Finding("GPU", Level.WARNING, f"{name}; Docker has no NVIDIA runtime", RUNTIME)
+        return Finding("GPU", Level.OK, f"{name}; containers can use it")
+    return Finding("GPU", Level.WARNING, f"{name}; Docker has no NVIDIA runtime", INSTALL_RUNTIME)
 
 
 def _name(machine: Machine) -> str | None:
     if machine.l4t is not None:
         return "integrated"
-    ran = machine.run(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
-    return ran.output.splitlines()[0] if ran.code == 0 and ran.output else None
+    result = machine.run(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
+    return result.output.splitlines()[0] if result.code == 0 and result.output else None

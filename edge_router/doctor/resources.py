@@ -1,4 +1,4 @@
-"""Memory, disk and ports."""
+"""Checks of free memory, free disk space and ports."""
 
 import os
 
@@ -12,13 +12,14 @@ from edge_router.doctor.finding import Finding, Level
 from edge_router.doctor.machine import Machine
 
 ROUTER_MB = 300
-"""The light server and the controller together."""
+"""Memory of the light server and the controller together."""
 SMALL_LLM_MB = 1500
-"""A model of one billion parameters in four bits, with its context."""
+"""Memory of a model with one billion parameters in four bits, with its context."""
 IMAGES_GB = 3
+"""Disk space of the largest image."""
 PORTS = (ROUTER_SERVER_HTTP_PORT, ROUTER_SERVER_GRPC_PORT, ROUTER_SERVER_METRICS_PORT, ROUTER_CONTROLLER_PORT)
 LISTENING = "0A"
-"""The state in /proc/net/tcp."""
+"""The state of a listening socket in /proc/net/tcp."""
 
 
 def memory(machine: Machine) -> Finding:
@@ -27,29 +28,29 @@ def memory(machine: Machine) -> Finding:
     free = sizes.get("MemAvailable")
     if free is None:
         return Finding("free memory", Level.NOTE, "unknown")
-    found = f"{free} MB; the router takes {ROUTER_MB}, a small LLM about {SMALL_LLM_MB}"
+    found = f"{free} MB; the router needs {ROUTER_MB} MB, a small LLM about {SMALL_LLM_MB} MB"
     if free >= ROUTER_MB + SMALL_LLM_MB:
         return Finding("free memory", Level.OK, found)
     level = Level.WARNING if free >= ROUTER_MB else Level.PROBLEM
-    return Finding("free memory", level, found, "end what else runs, or let an LLM on another machine answer")
+    return Finding("free memory", level, found, "stop other programs, or use an LLM on another machine")
 
 
 def disk(machine: Machine) -> Finding:
-    room = os.statvfs(machine.root)
-    free = room.f_bavail * room.f_frsize / 1e9
-    found = f"{free:.0f} GB; images take up to {IMAGES_GB}"
+    filesystem = os.statvfs(machine.root)
+    free = filesystem.f_bavail * filesystem.f_frsize / 1e9
+    found = f"{free:.0f} GB; images need up to {IMAGES_GB} GB"
     if free >= IMAGES_GB:
         return Finding("free disk", Level.OK, found)
-    return Finding("free disk", Level.WARNING, found, "docker image prune, or a larger card")
+    return Finding("free disk", Level.WARNING, found, "run docker image prune, or use a larger disk")
 
 
 def ports(machine: Machine) -> Finding:
-    taken = sorted(_listening(machine) & set(PORTS))
-    if not taken:
+    used = sorted(_listening(machine) & set(PORTS))
+    if not used:
         return Finding("ports", Level.OK, f"{', '.join(map(str, PORTS))} are free")
     return Finding(
-        "ports", Level.WARNING, f"{', '.join(map(str, taken))} in use, perhaps by this router",
-        f"`sudo ss -ltnp sport = :{taken[0]}` names the program; every port here can be chosen otherwise",
+        "ports", Level.WARNING, f"{', '.join(map(str, used))} in use, perhaps by this router",
+        f"find the program with `sudo ss -ltnp sport = :{used[0]}`, or configure other ports",
     )  # fmt: skip
 
 

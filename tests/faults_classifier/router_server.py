@@ -8,9 +8,9 @@ from typing import Any
 import grpc
 import numpy as np
 from aiohttp import web
-from edge_router.server.tensor_message import write_outputs
 
 from edge_router.contract import COMPLEXITY_ROUTER, OUTPUT, TASK_ROUTER
+from edge_router.server.grpc_tensors import write_outputs
 from edge_router.tensors import Array, text_tensor
 from edge_router.v2.client import HEADER_LENGTH
 from edge_router.v2.generated import generated_module

@@ -1,4 +1,4 @@
-"""What is found on machines that are laid out below a folder."""
+"""The checks, on machines whose files are written below a folder."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.doctor import Finding, Level, Machine, examine
-from edge_router.doctor.machine import Ran, run
+from edge_router.doctor import Finding, Level, Machine, run_checks
+from edge_router.doctor.machine import CommandResult, run
 
 PLENTY = "MemTotal: 8000000 kB\nMemAvailable: 6000000 kB\n"
-HEALTHY: Mapping[str, Ran] = {
-    "docker version": Ran(0, "28.2.2"),
-    "docker compose": Ran(0, "v2.26.1"),
-    "getconf PAGESIZE": Ran(0, "4096"),
+HEALTHY: Mapping[str, CommandResult] = {
+    "docker version": CommandResult(0, "28.2.2"),
+    "docker compose": CommandResult(0, "v2.26.1"),
+    "getconf PAGESIZE": CommandResult(0, "4096"),
 }
 PC = {"/sys/fs/cgroup/cgroup.controllers": "cpu io memory pids", "/proc/meminfo": PLENTY}
 PI = {
@@ -29,44 +29,46 @@ JETSON = {
 }
 
 
-class Answers:
-    def __init__(self, answers: Mapping[str, Ran]) -> None:
-        self._answers = answers
+class Commands:
+    """Replaces `run`: gives the result of each command by its first two words; others are not installed."""
 
-    def __call__(self, command: Sequence[str]) -> Ran:
-        return self._answers.get(" ".join(command[:2]), Ran(None))
+    def __init__(self, results: Mapping[str, CommandResult]) -> None:
+        self._results = results
+
+    def __call__(self, command: Sequence[str]) -> CommandResult:
+        return self._results.get(" ".join(command[:2]), CommandResult(None))
 
 
-def found(root: Path, files: Mapping[str, str], **commands: Ran) -> dict[str, Finding]:
+def found(root: Path, files: Mapping[str, str], **commands: CommandResult) -> dict[str, Finding]:
     for path, text in files.items():
         file = root / path.removeprefix("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    answers = {**HEALTHY, **{name.replace("_", " ", 1): ran for name, ran in commands.items()}}
-    return {finding.name: finding for finding in examine(Machine(root, Answers(answers)))}
+    results = {**HEALTHY, **{name.replace("_", " ", 1): result for name, result in commands.items()}}
+    return {finding.name: finding for finding in run_checks(Machine(root, Commands(results)))}
 
 
-def test_a_healthy_pc_has_nothing_to_mend(tmp_path: Path) -> None:
+def test_a_healthy_pc_has_no_warning(tmp_path: Path) -> None:
     findings = found(tmp_path, PC)
     assert {finding.level for finding in findings.values()} <= {Level.OK, Level.NOTE}
     assert findings["Compose"].found == "2.26.1"
 
 
-def test_a_machine_that_tells_nothing_is_no_error(tmp_path: Path) -> None:
-    findings = examine(Machine(tmp_path, lambda command: Ran(None)))
+def test_a_machine_without_any_readable_file_has_findings_only(tmp_path: Path) -> None:
+    findings = run_checks(Machine(tmp_path, lambda command: CommandResult(None)))
     assert all(finding.found for finding in findings)
     assert all(finding.remedy for finding in findings if finding.level in (Level.WARNING, Level.PROBLEM))
 
 
-def test_a_stock_pi_keeps_no_memory_limits_and_is_told_how_to(tmp_path: Path) -> None:
+def test_a_stock_pi_has_no_memory_limits_and_gets_the_remedy(tmp_path: Path) -> None:
     finding = found(tmp_path, PI)["memory limits"]
     assert finding.level is Level.WARNING
     assert "cgroup_enable=memory" in finding.remedy
     assert "/boot/firmware/cmdline.txt" in finding.remedy
 
 
-def test_a_pi_is_told_its_layer_temperature_and_page_size(tmp_path: Path) -> None:
-    findings = found(tmp_path, PI, getconf_PAGESIZE=Ran(0, "16384"))
+def test_a_pis_layer_temperature_and_page_size_are_shown(tmp_path: Path) -> None:
+    findings = found(tmp_path, PI, getconf_PAGESIZE=CommandResult(0, "16384"))
     assert "docker-compose.pi.yaml" in findings["machine"].found
     assert (findings["temperature"].level, findings["temperature"].found) == (Level.OK, "61 °C")
     assert findings["page size"].found.startswith("16 KB")
@@ -82,17 +84,17 @@ def test_the_hottest_zone_counts(tmp_path: Path, degrees: int, level: Level) -> 
     ("bits", "level", "message"),
     [
         ("0x0", Level.OK, "none"),
-        ("0x50000", Level.WARNING, "under-voltage since the start, throttled since the start"),
+        ("0x50000", Level.WARNING, "under-voltage since boot, throttled since boot"),
         ("0x50005", Level.PROBLEM, "under-voltage now, throttled now"),
     ],
 )
-def test_what_the_pis_firmware_says_of_throttling(tmp_path: Path, bits: str, level: Level, message: str) -> None:
-    finding = found(tmp_path, PI, vcgencmd_get_throttled=Ran(0, f"throttled={bits}"))["throttling"]
+def test_the_pis_throttling_bits_are_named(tmp_path: Path, bits: str, level: Level, message: str) -> None:
+    finding = found(tmp_path, PI, vcgencmd_get_throttled=CommandResult(0, f"throttled={bits}"))["throttling"]
     assert finding.level is level
     assert message in finding.found
 
 
-def test_a_jetson_is_told_its_jetpack_and_image(tmp_path: Path) -> None:
+def test_a_jetsons_jetpack_and_image_are_shown(tmp_path: Path) -> None:
     findings = found(tmp_path, JETSON)
     assert "L4T 36.4 (JetPack 6)" in findings["machine"].found
     assert "-igpu" in findings["machine"].found
@@ -100,20 +102,20 @@ def test_a_jetson_is_told_its_jetpack_and_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ran", "message"),
+    ("result", "message"),
     [
-        (Ran(None), "install Docker"),
-        (Ran(1, "permission denied while trying to connect"), "usermod"),
-        (Ran(1, "Cannot connect to the Docker daemon"), "systemctl start docker"),
-        (Ran(124, "no answer"), "systemctl start docker"),
+        (CommandResult(None), "install Docker"),
+        (CommandResult(1, "permission denied while trying to connect"), "usermod"),
+        (CommandResult(1, "Cannot connect to the Docker daemon"), "systemctl start docker"),
+        (CommandResult(124, "no answer"), "systemctl start docker"),
     ],
 )
-def test_docker_that_cannot_be_used(tmp_path: Path, ran: Ran, message: str) -> None:
-    assert message in found(tmp_path, PC, docker_version=ran)["Docker"].remedy
+def test_docker_that_cannot_be_used_has_a_remedy(tmp_path: Path, result: CommandResult, message: str) -> None:
+    assert message in found(tmp_path, PC, docker_version=result)["Docker"].remedy
 
 
-def test_an_old_compose_is_told_what_installs_a_new_one(tmp_path: Path) -> None:
-    finding = found(tmp_path, PC, docker_compose=Ran(0, "2.24.3"))["Compose"]
+def test_an_old_compose_has_a_remedy(tmp_path: Path) -> None:
+    finding = found(tmp_path, PC, docker_compose=CommandResult(0, "2.24.3"))["Compose"]
     assert (finding.level, finding.found) == (Level.WARNING, "2.24.3 is too old")
     assert "scripts/compose_plugin" in finding.remedy
 
@@ -127,11 +129,11 @@ def test_ports_in_use_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("free", "level"), [(200, Level.PROBLEM), (1000, Level.WARNING), (4000, Level.OK)])
-def test_free_memory_is_compared_with_what_the_router_and_an_llm_take(tmp_path: Path, free: int, level: Level) -> None:
+def test_free_memory_is_compared_with_what_the_router_and_an_llm_need(tmp_path: Path, free: int, level: Level) -> None:
     assert found(tmp_path, {**PC, "/proc/meminfo": f"MemAvailable: {free * 1024} kB"})["free memory"].level is level
 
 
-def test_a_command_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_hangs_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_router.doctor.machine.COMMAND_SECONDS", 0.2)
     started = time.monotonic()
     assert run(["sleep", "20"]).code == 124
