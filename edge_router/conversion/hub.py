@@ -14,6 +14,7 @@ from huggingface_hub import HfApi, get_token, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.file_download import http_get
 
+from edge_router import atomic_write
 from edge_router.contract import SENTENCEPIECE_FILE, TOKENIZER_FILE
 from edge_router.conversion.checkpoint import CONFIG_FILE
 from edge_router.conversion.errors import CheckpointError
@@ -94,9 +95,7 @@ def _listing(name: str, revision: str, folder: Path) -> list[Published]:
         ]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / COMMIT_FILE).write_text(str(info.sha))
-        part = listing.with_suffix(".part")
-        part.write_text(json.dumps([asdict(each) for each in found]))
-        part.replace(listing)
+        atomic_write.write(listing, json.dumps([asdict(each) for each in found]))
     return [Published(**each) for each in json.loads(listing.read_text())]
 
 

@@ -4,8 +4,6 @@ A trace holds the devices of its making, so a `.pt` made on a GPU never runs on 
 anew. What is written has been compared with eager torch and searched for other devices.
 """
 
-import os
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from edge_router import atomic_write
 from edge_router.contract import MAX_BATCH_SIZE
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.eager import Eager
@@ -109,16 +108,12 @@ def _save(traced: Any, file: Path, device: str) -> None:
     """What is on disk is read back before it takes its place."""
     content = traced.save_to_buffer()  # torch's own writer ends the process where the disk is full
     try:
-        with tempfile.TemporaryDirectory(dir=file.absolute().parent, prefix=f".{file.name}-") as folder:
-            made = Path(folder, file.name)
-            with made.open("wb") as written:
-                written.write(content)
-                written.flush()
-                os.fsync(written.fileno())
-            Trace.read(made).check(device)
-            made.replace(file)
+        with atomic_write.temporary(file) as path:
+            path.write_bytes(content)
+            Trace.read(path).check(device)
+            atomic_write.publish(path, file)
     except OSError as error:
-        raise RetraceError(f"{file}: cannot be written: {error.strerror}; nothing has changed") from error
+        raise RetraceError(atomic_write.failure(file, error)) from error
 
 
 def _no_source(file: Path) -> str:

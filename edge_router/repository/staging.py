@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from edge_router.atomic_write import sync
 from edge_router.errors import RepositoryError
-from edge_router.repository.replacement import sync
 from edge_router.repository.repository import CONFIG_FILE, Repository
 
 

@@ -8,9 +8,7 @@ A digest is enough, without the slow hash that a password needs: a key is 256 ra
 
 import base64
 import hashlib
-import os
 import secrets
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
@@ -18,10 +16,12 @@ from typing import Annotated, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from edge_router import atomic_write
 from edge_router.controller.config import ConfigSection
 from edge_router.errors import ConfigError
 
 PREFIX = "er-"
+OWNER_ONLY = 0o600
 """Lets a key that got lost be recognised as one of ours."""
 
 
@@ -64,14 +64,9 @@ class KeyFile(ConfigSection):
         """At once and for its owner's eyes: who reads it meanwhile sees all of the old or all of the new."""
         text = yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
         try:
-            descriptor, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-            with open(descriptor, "w") as opened:
-                opened.write(text)
-                opened.flush()
-                os.fsync(descriptor)
-            Path(beside).replace(file)
+            atomic_write.write(file, text, OWNER_ONLY)
         except OSError as error:
-            raise ConfigError(f"{file}: cannot be written: {error.strerror}; nothing has changed") from error
+            raise ConfigError(atomic_write.failure(file, error)) from error
 
 
 def new_key() -> str:

@@ -124,5 +124,5 @@ def test_a_pin_in_a_comment_is_no_pin(repository: Path) -> None:
 
 
 def test_nothing_to_move_writes_nothing(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replacement, "_beside", None)
+    monkeypatch.setattr(replacement, "_hidden_copy", None)
     assert move(repository, dict.fromkeys(POLICIES, 1)) == []
