@@ -1,12 +1,11 @@
-"""A request that nobody sent, and the network in this process to say what it is."""
+"""A request that is routed but not sent, and a classifier that runs in this process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
-from edge_router.controller.api.operation import Operation
-from edge_router.controller.api.request import RequestFeatures, RoutingHint, UpstreamRequest
+from edge_router.controller.api import Message, Operation, RequestFeatures, RoutingHint, UpstreamRequest
 from edge_router.controller.caller import Caller
 from edge_router.controller.classifier import (
     Classification,
@@ -22,9 +21,9 @@ from edge_router.pipeline import Pipeline
 
 @dataclass(frozen=True)
 class DryRunRequest:
-    """A chat request; satisfies `Asked`."""
+    """A chat request. Implements `LlmRequest`."""
 
-    text: str
+    messages: Sequence[Message]
     hint: RoutingHint
     features: RequestFeatures = field(default_factory=RequestFeatures)
     operation: Operation = Operation.CHAT

@@ -12,10 +12,13 @@ from edge_router.cli.dry_run import DryRunRequest, RepositoryClassifier, context
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
 from edge_router.cli.up import RoutesOption
 from edge_router.contract import AUTO_MODEL
-from edge_router.controller.api.json_request import BYTES_PER_TOKEN
-from edge_router.controller.api.messages import Message
-from edge_router.controller.api.prompt_text import is_background_task, prompt
-from edge_router.controller.api.request import RequestFeatures, RoutingHint
+from edge_router.controller.api import (
+    BYTES_PER_TOKEN,
+    Message,
+    RequestFeatures,
+    RoutingHint,
+    is_background_task,
+)
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.default_config import config_in_use
 from edge_router.controller.routing.evaluation import RoutingStep
@@ -48,15 +51,15 @@ def explain(
     """Walk the rules of routes.yaml with a prompt. Nothing is sent anywhere."""
     said = sys.stdin.read() if text == "-" else text
     taken = config_in_use(routes, read(Settings))
-    turn = Message("user", said)
+    message = Message("user", said)
     features = RequestFeatures(
         tokens=len(said.encode("utf-8", "replace")) // BYTES_PER_TOKEN if tokens is None else tokens,
         tools=tools,
         images=images,
         response_format=response_format,
-        helper=is_background_task([turn]),
+        background_task=is_background_task([message]),
     )
-    asked = DryRunRequest(prompt([turn], taken.text), RoutingHint(model=model), features, user=user)
+    asked = DryRunRequest([message], RoutingHint(model=model), features, user=user)
     here = RepositoryClassifier(open_pipeline(repository, overrides))
     taken.check_labels(here.labels)
     around = context(dict(map(_header, header or ())), frozenset(down or ()))

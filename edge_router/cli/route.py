@@ -14,7 +14,7 @@ from rich.table import Table
 from edge_router.cli.dry_run import DryRunRequest, RepositoryClassifier, context
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
 from edge_router.cli.up import RoutesOption
-from edge_router.controller.api.request import RoutingHint
+from edge_router.controller.api import Message, RoutingHint, classified_text
 from edge_router.controller.classifier.decision import Decision
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.default_config import config_in_use
@@ -35,12 +35,14 @@ def route(
     overrides: OverridesOption = None,
 ) -> None:
     """Show how a prompt is classified and which upstream would answer it."""
-    prompt = sys.stdin.read() if text == "-" else text
+    message = Message("user", sys.stdin.read() if text == "-" else text)
     here = RepositoryClassifier(open_pipeline(repository, overrides))
     taken = config_in_use(routes, read(Settings))
     taken.check_labels(here.labels)
-    found = here.decisions(prompt)
-    upstreams = asyncio.run(_upstreams(prompt, taken, here))
+    found = here.decisions(
+        classified_text([message], earlier_turns=0, head_chars=taken.text.head_chars, tail_chars=taken.text.tail_chars)
+    )
+    upstreams = asyncio.run(_upstreams(message, taken, here))
     if json:
         typer.echo(orjson.dumps(_as_json(found, upstreams, taken), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -48,10 +50,12 @@ def route(
         Console(highlight=False).print(*bars, sep="\n")
 
 
-async def _upstreams(prompt: str, routes: RouterConfig, here: RepositoryClassifier) -> dict[str, str]:
-    """By policy, who would answer a request that asks for it."""
+async def _upstreams(message: Message, routes: RouterConfig, here: RepositoryClassifier) -> dict[str, str]:
+    """The first upstream by policy, for a request that names this policy."""
     router, now = Router(routes, here), context({})
-    plans = {policy: await router.plan(DryRunRequest(prompt, RoutingHint(policy)), now) for policy in routes.policies}
+    plans = {
+        policy: await router.plan(DryRunRequest([message], RoutingHint(policy)), now) for policy in routes.policies
+    }
     return {policy: plan.upstreams[0] for policy, plan in plans.items()}
 
 

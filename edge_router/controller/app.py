@@ -1,9 +1,9 @@
-"""The address: what answers where. A model's answer comes through `flow`; everything else is here."""
+"""The HTTP application: which endpoint answers at which path."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,38 +13,53 @@ from starlette.routing import BaseRoute, Route
 from edge_router import __version__
 from edge_router.asgi.body import read_body
 from edge_router.asgi.types import Application, Receive, Scope, Send
-from edge_router.controller.api import openapi
-from edge_router.controller.api.dry_run import route
-from edge_router.controller.api.model_endpoints import ModelEndpoints, started_now
-from edge_router.controller.api.models import ModelCatalog
-from edge_router.controller.api.operations import PATHS
-from edge_router.controller.api.request import LlmRequest
+from edge_router.contract import AUTO_MODEL
+from edge_router.controller.api import PATHS, LlmRequest, Model, ModelCatalog, answer_dry_run
+from edge_router.controller.api.model_endpoints import ModelEndpoints, json_response, started_now
+from edge_router.controller.api.openapi import document
 from edge_router.controller.auth.exposure import hosts_asked_for
 from edge_router.controller.auth.request_guard import RequestGuard
+from edge_router.controller.caller import Caller
+from edge_router.controller.config import RouterConfig
 from edge_router.controller.controller import Controller
 from edge_router.controller.error_response import headers_of, http_error, router_error, unexpected_error
 from edge_router.controller.exchange import ExchangeEndpoint, plan_request
-from edge_router.controller.routing.plan import Plan
 from edge_router.errors import RouterError
 
-CHAT = "/v1/chat/completions"
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+def app(controller: Controller, more: Sequence[BaseRoute] = ()) -> Application:
+    """The ASGI application. `more`: further routes, such as those of the demo upstream."""
+    endpoints = Endpoints(controller)
+    starlette = Starlette(
+        routes=[*endpoints.routes, *more],
+        lifespan=lambda _: controller.running(),
+        exception_handlers={RouterError: router_error, HTTPException: http_error, Exception: unexpected_error},
+    )
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        """Operations bypass Starlette, which would add a tenth to their cost."""
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        exchange = endpoints.exchanges.get(scope["path"]) if is_post else None
+        await (exchange or starlette)(scope, receive, send)
+
+    settings = controller.settings
+    return RequestGuard(dispatch, hosts_asked_for(settings.host, controller.keys, settings.allowed_hosts))
 
 
 class Endpoints:
     def __init__(self, controller: Controller) -> None:
-        self.flows = {path: ExchangeEndpoint(controller, path) for path in PATHS}
+        self.exchanges = {path: ExchangeEndpoint(controller, spec) for path, spec in PATHS.items()}
+        """By path of an operation."""
         self._controller = controller
-        self._document = orjson.dumps(openapi.document())
+        self._models = ModelEndpoints(self._catalog, started_now(), controller.settings.receive_seconds)
+        self._openapi = msgspec.json.encode(document())
 
     @property
     def routes(self) -> list[BaseRoute]:
-        settings = self._controller.settings
         return [
-            *(Route(path, flow, methods=["POST"]) for path, flow in self.flows.items()),
+            *(Route(path, exchange, methods=["POST"]) for path, exchange in self.exchanges.items()),
             Route("/v1/route", self.route, methods=["POST"]),
-            *ModelEndpoints(self._seen, started_now(), settings.receive_seconds).routes,
+            *self._models.routes,
             Route("/health", self.live),
             Route("/health/live", self.live),
             Route("/health/ready", self.ready),
@@ -54,35 +69,37 @@ class Endpoints:
         ]
 
     async def route(self, request: Request) -> Response:
-        """The decision alone: nothing is sent to an upstream."""
+        """Where a request would go. Nothing is sent to an upstream."""
         caller = self._controller.access.admit(request.scope["headers"])
         runtime, settings = self._controller.runtime, self._controller.settings
         body = await read_body(
             request.scope, request.receive, limit=settings.body_bytes, seconds=settings.receive_seconds
         )
 
-        async def plan(llm_request: LlmRequest) -> Plan:
-            return await plan_request(runtime, llm_request, caller, headers_of(request.scope))
+        async def decide(llm_request: LlmRequest) -> Mapping[str, Any]:
+            plan = await plan_request(runtime, llm_request, caller, headers_of(request.scope))
+            return plan.to_json(runtime.routes.upstreams[plan.upstreams[0]].model)
 
-        models = {name: upstream.model for name, upstream in runtime.routes.upstreams.items()}
-        return Response(await route(body, runtime.surfaces[CHAT], plan, models), media_type="application/json")
+        content = await answer_dry_run(body, runtime.routes.names, decide)
+        return Response(content, media_type="application/json")
 
     async def live(self, request: Request) -> Response:
-        return _json({"status": "live", "version": __version__})
+        """The process runs."""
+        return json_response({"status": "live", "version": __version__})
 
     async def ready(self, request: Request) -> Response:
-        """Runs a real classification: a server that says it is ready may still be unable to answer."""
+        """Classifies a prompt: a classifier that reports itself ready may still fail."""
         runtime = self._controller.runtime
         problem = await runtime.chain.probe()
         upstreams = {name: "up" if runtime.upstreams.up(name) else "down" for name in runtime.routes.upstreams}
         status = "ready" if problem is None else "degraded"
         content = {"status": status, "classifier": problem or "ready", "upstreams": upstreams}
-        return _json(content, 200 if problem is None else 503)
+        return json_response(content, 200 if problem is None else 503)
 
     async def config(self, request: Request) -> Response:
-        """The routes as loaded. A key is shown as the place it was read from, never as itself."""
+        """The configuration as loaded. An upstream's key is shown as the place it was read from."""
         self._controller.access.admit(request.scope["headers"])
-        return _json(self._controller.runtime.routes.model_dump(mode="json", exclude_none=True))
+        return json_response(self._controller.runtime.routes.model_dump(mode="json", exclude_none=True))
 
     async def metrics(self, request: Request) -> Response:
         if not self._controller.settings.metrics_open:
@@ -91,31 +108,19 @@ class Endpoints:
         return Response(content, media_type=kind)
 
     async def openapi(self, request: Request) -> Response:
-        return Response(self._document, media_type="application/json")
+        return Response(self._openapi, media_type="application/json")
 
-    def _seen(self, request: Request) -> ModelCatalog:
+    def _catalog(self, request: Request) -> ModelCatalog:
         caller = self._controller.access.admit(request.scope["headers"])
         runtime = self._controller.runtime
-        return ModelCatalog(runtime.routes, runtime.upstreams.up, caller)
+        return model_catalog(runtime.routes, runtime.upstreams.up, caller)
 
 
-def app(controller: Controller, more: Sequence[BaseRoute] = ()) -> Application:
-    """The ASGI application. `more`: routes of the caller's own, such as the demo upstream."""
-    endpoints = Endpoints(controller)
-    starlette = Starlette(
-        routes=[*endpoints.routes, *more],
-        lifespan=lambda _: controller.running(),
-        exception_handlers={RouterError: router_error, HTTPException: http_error, Exception: unexpected_error},
+def model_catalog(config: RouterConfig, is_up: Callable[[str], bool], caller: Caller) -> ModelCatalog:
+    """The models that a caller may use now: those of upstreams that are up and that its key allows."""
+    served = (
+        Model(upstream.model, name, upstream.operations, upstream.context)
+        for name, upstream in config.upstreams.items()
+        if is_up(name) and caller.may_use(name, upstream.model)
     )
-
-    async def inside(scope: Scope, receive: Receive, send: Send) -> None:
-        """What asks for a model's answer does not pass through Starlette: a tenth of what a request costs here."""
-        flow = endpoints.flows.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        await (flow or starlette)(scope, receive, send)
-
-    settings = controller.settings
-    return RequestGuard(inside, hosts_asked_for(settings.host, controller.keys, settings.allowed_hosts))
-
-
-def _json(content: Mapping[str, Any], status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type="application/json")
+    return ModelCatalog((AUTO_MODEL, *config.policies), served)

@@ -1,16 +1,17 @@
-"""A built-in upstream for trying the router where no LLM runs. Every answer says that it is not a language model."""
+"""A built-in upstream for trying the router without an LLM. Every answer says that it is not a language model."""
 
 import time
 from collections.abc import Iterator, Sequence
 
-import orjson
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from edge_router.asgi.body import read_body
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api import EVENT_STREAM, Operation
 from edge_router.controller.config import RouterConfig, UpstreamConfig
+from edge_router.errors import RequestError
 
 PATH = "/demo/v1"
 SMALL, LARGE = "demo-small", "demo-large"
@@ -23,7 +24,7 @@ ANSWER = (
 
 
 def upstreams(port: int) -> dict[str, UpstreamConfig]:
-    """Two upstreams at this very server, so that a route can be seen to differ."""
+    """Two upstreams on this server's own port, so that routes lead to different models."""
     url = f"http://127.0.0.1:{port}{PATH}"
     return {
         size: UpstreamConfig.model_validate({"url": url, "model": model, "speaks": [Operation.CHAT]})
@@ -37,18 +38,26 @@ def routes(config: RouterConfig) -> Sequence[Route]:
     return [Route(f"{PATH}/chat/completions", chat_completions, methods=["POST"])] if used else []
 
 
+class _ChatRequest(msgspec.Struct):
+    model: str
+    stream: bool | None = None
+
+
 async def chat_completions(request: Request) -> Response:
-    body = orjson.loads(await read_body(request.scope, request.receive, limit=BODY_BYTES, seconds=BODY_SECONDS))
-    model = body.get("model")
-    words = ANSWER.format(model=model).split(" ")
-    if body.get("stream"):
-        return StreamingResponse(_events(model, words), media_type="text/event-stream")
+    """Raises RequestError."""
+    body = await read_body(request.scope, request.receive, limit=BODY_BYTES, seconds=BODY_SECONDS)
+    try:
+        chat = msgspec.json.decode(body, type=_ChatRequest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RequestError("the body must be a JSON object in which model is a string") from None
+    words = ANSWER.format(model=chat.model).split(" ")
+    if chat.stream:
+        return StreamingResponse(_events(chat.model, words), media_type=EVENT_STREAM)
     usage = {"prompt_tokens": 0, "completion_tokens": len(words), "total_tokens": len(words)}
     message = {"role": "assistant", "content": " ".join(words)}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return Response(
-        orjson.dumps(_frame("chat.completion", model, choice) | {"usage": usage}), media_type="application/json"
-    )
+    completion = _frame("chat.completion", chat.model, choice) | {"usage": usage}
+    return Response(msgspec.json.encode(completion), media_type="application/json")
 
 
 def _events(model: str, words: list[str]) -> Iterator[bytes]:
@@ -60,7 +69,7 @@ def _events(model: str, words: list[str]) -> Iterator[bytes]:
 
 
 def _event(frame: dict[str, object]) -> bytes:
-    return b"data: " + orjson.dumps(frame) + b"\n\n"
+    return b"data: " + msgspec.json.encode(frame) + b"\n\n"
 
 
 def _frame(kind: str, model: str, choice: dict[str, object]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Scope
 from edge_router.contract import REQUEST_ID_HEADER
-from edge_router.controller.api.error_format import error_format_of
+from edge_router.controller.api import error_format_of
 from edge_router.controller.telemetry.request_id import request_id
 from edge_router.errors import RouterError
 

@@ -10,7 +10,7 @@ from edge_router.asgi.body import read_body
 from edge_router.asgi.disconnect import ClientDisconnectedError
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.contract import REQUEST_ID_HEADER
-from edge_router.controller.api.request import LlmRequest
+from edge_router.controller.api import LlmRequest, OperationSpec
 from edge_router.controller.auth.size import check_size, largest
 from edge_router.controller.caller import Caller
 from edge_router.controller.controller import Controller
@@ -29,14 +29,14 @@ log = structlog.get_logger()
 
 
 class ExchangeEndpoint:
-    """The ASGI endpoint of one surface."""
+    """The ASGI endpoint of one operation."""
 
-    def __init__(self, controller: Controller, path: str) -> None:
+    def __init__(self, controller: Controller, spec: OperationSpec) -> None:
         self._controller = controller
-        self._path = path
+        self._spec = spec
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await Exchange(self._controller, self._path, scope, receive, send).run()
+        await Exchange(self._controller, self._spec, scope, receive, send).run()
 
 
 async def plan_request(runtime: Runtime, request: LlmRequest, caller: Caller, headers: Mapping[str, str]) -> Plan:
@@ -48,16 +48,16 @@ async def plan_request(runtime: Runtime, request: LlmRequest, caller: Caller, he
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, controller: Controller, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, controller: Controller, spec: OperationSpec, scope: Scope, receive: Receive, send: Send) -> None:
         self._controller = controller
         self._assembly = controller.runtime  # a reload does not touch a request under way
-        self._surface = self._assembly.surfaces[path]
+        self._spec = spec
         self._scope = scope
         self._receive = receive
         self._send = send
         self._headers = headers_of(scope)
         self._record = RequestRecord(
-            request_id(self._headers), self._surface.operation, traceparent=self._headers.get("traceparent")
+            request_id(self._headers), self._spec.operation, traceparent=self._headers.get("traceparent")
         )
         self._plan: Plan | None = None
 
@@ -87,13 +87,13 @@ class Exchange:
             body = await read_body(
                 self._scope, self._receive, limit=largest(settings), seconds=settings.receive_seconds, reserve=reserve
             )
-            request = self._surface.parse(body)
+            request = self._spec.parse(body, self._assembly.routes.names)
             check_size(body, request, settings)
             plan = self._plan = await plan_request(self._assembly, request, caller, self._headers)
             plan.describe(record)
             try:
                 await self._assembly.upstreams.answer(
-                    request, plan, self._surface, self._passed(), record, self._receive, self._send
+                    request, plan, self._spec.error_format, self._passed(), record, self._receive, self._send
                 )
             finally:
                 access.spend(caller, (record.prompt_tokens or 0) + (record.completion_tokens or 0))
@@ -112,5 +112,5 @@ class Exchange:
         if self._plan is not None:
             first = self._plan.upstreams[0]
             said = self._plan.headers(first, self._assembly.routes.upstreams[first].model)
-        body = self._surface.error(error.status, str(error), error.code)
+        body = self._spec.error_format.error(error.status, str(error), error.code)
         await refusal(error, body, self._record.request_id, said).send(self._send)

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api import Operation
 
 
 @dataclass

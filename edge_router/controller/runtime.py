@@ -2,14 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 import aiohttp
 
-from edge_router.controller.api.operations import surfaces
-from edge_router.controller.api.request import Surface
 from edge_router.controller.classifier import InProcessClassifier
 from edge_router.controller.classifier.chain import ClassifierChain
 from edge_router.controller.config import ClassifierConfig, RouterConfig
@@ -30,7 +27,6 @@ class Runtime:
     chain: ClassifierChain
     router: Router
     upstreams: UpstreamPool
-    surfaces: Mapping[str, Surface]
     _watching: "asyncio.Task[None] | None" = field(default=None, init=False)
 
     @classmethod
@@ -41,8 +37,7 @@ class Runtime:
         classifier = _classifier(routes, settings, local)
         chain = ClassifierChain(classifier, local, routes.check_labels)
         upstreams = UpstreamPool(routes, session, settings, routes.read_keys())
-        spoken = surfaces(routes.text, routes.names)
-        return cls(routes, settings, local, classifier, chain, Router(routes, chain), upstreams, spoken)
+        return cls(routes, settings, local, classifier, chain, Router(routes, chain), upstreams)
 
     def succeeded_by(self, routes: RouterConfig) -> Self:
         """A classifier, conversations and upstreams that are in both as they were go on with what is known of them.
@@ -56,8 +51,7 @@ class Runtime:
         same = classifier == self.classifier
         chain = self.chain if same else ClassifierChain(classifier, self.local, routes.check_labels)
         router = self.router.reconfigured(routes, chain)
-        spoken = surfaces(routes.text, routes.names)
-        return type(self)(routes, self.settings, self.local, classifier, chain, router, upstreams, spoken)
+        return type(self)(routes, self.settings, self.local, classifier, chain, router, upstreams)
 
     def start(self) -> None:
         self.chain.start()

@@ -111,6 +111,27 @@ async def test_a_wrong_method_names_the_right_one(client: aiohttp.ClientSession)
         assert (await reply.json())["error"]["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("path", ["/v1/responses", "/responses"])
+async def test_an_error_of_responses_has_one_form_wherever_it_is_raised(
+    control: Control, routes: RouterConfig, path: str
+) -> None:
+    """A wrong method and a wrong Host are refused before the operation starts."""
+    client = await control(routes, body_bytes=100)
+    replies = [
+        await client.post(path, data=b"{"),
+        await client.post(path, data=b'{"model": "auto", "input": ""}' + b" " * 100),
+        await client.get(path),
+        await client.post(path, data=b"{}", headers={"host": "elsewhere.example"}),
+        await client.post(f"{path}/1/cancel", data=b"{}"),
+    ]
+    assert [reply.status for reply in replies] == [400, 413, 405, 403, 404]
+    for reply in replies:
+        error = await reply.json()
+        assert error.keys() == {"type", "error"}
+        assert error["type"] == "error"
+        assert error["error"].keys() == {"message", "type", "param", "code"}
+
+
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(
     control: Control, routes: RouterConfig, upstream: Upstream, classifier: GivenClassifier, announced: bool

@@ -1,7 +1,7 @@
 """A controller's way to its upstreams over real HTTP, with deadlines that a test can wait for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -15,8 +15,14 @@ from edge_router.asgi.disconnect import ClientDisconnectedError
 from edge_router.asgi.process import serve_http
 from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
-from edge_router.controller.api.operation import Operation
-from edge_router.controller.api.request import RequestFeatures, ResponseTranslation, RoutingHint, UpstreamRequest
+from edge_router.controller.api import (
+    Message,
+    Operation,
+    RequestFeatures,
+    ResponseTranslation,
+    RoutingHint,
+    UpstreamRequest,
+)
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
@@ -38,7 +44,7 @@ class GivenRequest:
     body: bytes
     operation: ClassVar[Operation] = Operation.CHAT
     hint: ClassVar[RoutingHint] = RoutingHint()
-    text: str = ""
+    messages: ClassVar[Sequence[Message]] = ()
     features: ClassVar[RequestFeatures] = RequestFeatures()
     user: str | None = None
     conversation: str = ""
@@ -58,7 +64,7 @@ class GivenSurface:
     def parse(self, body: bytes) -> GivenRequest:
         return GivenRequest(body)
 
-    def error(self, status: int, message: str, code: str | None) -> bytes:
+    def error(self, status: int, message: str, code: str | None = None) -> bytes:
         return orjson.dumps({"error": {"message": message, "type": "server_error", "param": None, "code": code}})
 
     def stream_error(self, status: int, message: str) -> bytes:

@@ -15,8 +15,7 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from edge_router.controller import settings as controller
-from edge_router.controller.api.operation import KINDS, Operation
-from edge_router.controller.api.operations import PATHS
+from edge_router.controller.api import KINDS, PATHS, Operation
 from edge_router.controller.classifier.decision import Decision
 from edge_router.controller.config import Conditions, RouterConfig, UpstreamConfig
 from edge_router.controller.record import RequestRecord

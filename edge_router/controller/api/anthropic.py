@@ -1,15 +1,13 @@
-"""Anthropic's requests."""
+"""Anthropic's request. Counting its tokens takes the same request."""
 
 from functools import cached_property
 
-from edge_router.controller.api.json_request import Request
-from edge_router.controller.api.messages import Message, turns
+from edge_router.controller.api.json_request import JsonRequest
+from edge_router.controller.api.messages import Message, read_messages
 from edge_router.controller.api.openai import check_messages, message_list
-from edge_router.controller.api.operation import Operation
 
 
-class MessagesRequest(Request):
-    operation = Operation.MESSAGES
+class MessagesRequest(JsonRequest):
     prompt_fields = ("system", "messages", "tools")
     max_token_fields = ("max_tokens",)
     format_path = ("output_config", "format")
@@ -24,10 +22,6 @@ class MessagesRequest(Request):
         return user if isinstance(user, str) and user else None
 
     @cached_property
-    def turns(self) -> list[Message]:
-        """A tool's result is a part of a user turn and no text of it."""
-        return turns(message_list(self))
-
-
-class CountTokensRequest(MessagesRequest):
-    operation = Operation.COUNT_TOKENS
+    def messages(self) -> list[Message]:
+        """The result of a tool is a part of a user's message; it is no part of its text."""
+        return read_messages(message_list(self))

@@ -2,80 +2,57 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
-import orjson
 
 from edge_router.contract import AUTO_MODEL, ROUTER_FIELD
-from edge_router.controller.api.request import LlmRequest, Surface
-from edge_router.controller.classifier.decision import Decision
-from edge_router.controller.routing.plan import Plan
+from edge_router.controller.api.operation import Operation
+from edge_router.controller.api.operations import OPERATIONS
+from edge_router.controller.api.request import LlmRequest
 from edge_router.errors import RequestError
 
-BATCH = 64
+MAX_TEXTS = 64
 
-Planned = Callable[[LlmRequest], Awaitable[Plan]]
+Decide = Callable[[LlmRequest], Awaitable[Mapping[str, Any]]]
+"""Returns the decision on a request as JSON fields. Raises RouterError."""
 
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-async def route(body: bytes, chat: Surface, planned: Planned, models: Mapping[str, str]) -> bytes:
-    """`body`: a chat request, or one that has `input`, a text or a list of texts, in place of messages; `model` or
-    `policy` are optional. `chat`: the surface that reads it. `models` by upstream.
+async def answer_dry_run(body: bytes, names: AbstractSet[str], decide: Decide) -> bytes:
+    """`body`: a chat request, or one with `input` (a text or a list of texts) in place of messages. `model` and
+    `policy` are optional. `names`: what a client may ask for as model.
 
-    The decision as JSON; of a list, {"object": "list", "data": [decision of each]}. Raises RequestError, and what
-    `planned` raises.
+    Returns the decision as JSON; for a list {"object": "list", "data": [one decision per text]}. Raises RequestError,
+    and what `decide` raises.
     """
     texts, fields = _read(body)
     if not isinstance(texts, list):
-        return orjson.dumps(_decision(await planned(chat.parse(_chat(fields, texts))), models))
-    if len(texts) > BATCH:
-        raise RequestError(f"input holds {len(texts)} texts; send up to {BATCH} at once")
-    plans = await asyncio.gather(*(planned(chat.parse(_chat(fields, text))) for text in texts))
-    return orjson.dumps({"object": "list", "data": [_decision(plan, models) for plan in plans]})
+        return msgspec.json.encode(await decide(_chat(fields, texts, names)))
+    if len(texts) > MAX_TEXTS:
+        raise RequestError(f"input holds {len(texts)} texts; send at most {MAX_TEXTS} in one request")
+    decisions = await asyncio.gather(*(decide(_chat(fields, text, names)) for text in texts))
+    return msgspec.json.encode({"object": "list", "data": decisions})
 
 
 def _read(body: bytes) -> tuple[str | list[str] | None, dict[str, Any]]:
-    """(input, the chat request's fields)."""
+    """Returns (input, the other fields as those of a chat)."""
     try:
-        given = _fields(body)
-        texts = msgspec.json.decode(given.pop("input", b"null"), type=str | list[str] | None)
-        policy = msgspec.json.decode(given.pop("policy", b"null"), type=str | None)
+        fields = _decode_fields(body)
+        texts = msgspec.json.decode(fields.pop("input", b"null"), type=str | list[str] | None)
+        policy = msgspec.json.decode(fields.pop("policy", b"null"), type=str | None)
     except msgspec.ValidationError:
         raise RequestError(
-            "the body must be a JSON object; input a text or a list of texts, policy a policy's name"
+            "the body must be a JSON object in which input is a string or a list of strings and policy is a string"
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"the body is not valid JSON: {error}") from None
-    fields: dict[str, Any] = {"model": AUTO_MODEL, **given}
-    return texts, fields | ({ROUTER_FIELD: {"policy": policy}} if policy else {})
+    chat: dict[str, Any] = {"model": AUTO_MODEL, **fields}
+    return texts, chat | ({ROUTER_FIELD: {"policy": policy}} if policy else {})
 
 
-def _chat(fields: dict[str, Any], text: str | None) -> bytes:
+def _chat(fields: Mapping[str, Any], text: str | None, names: AbstractSet[str]) -> LlmRequest:
     messages = {} if text is None else {"messages": [{"role": "user", "content": text}]}
-    return msgspec.json.encode(fields | messages)
-
-
-def _told(decision: Decision) -> dict[str, Any]:
-    return {"label": decision.label, "score": decision.score, "probabilities": decision.probabilities}
-
-
-def _decision(plan: Plan, models: Mapping[str, str]) -> dict[str, Any]:
-    decision = plan.decision
-    return {
-        "object": "route",
-        "upstreams": plan.upstreams,
-        "model": models[plan.upstreams[0]],
-        "strategy": plan.strategy,
-        "policy": plan.policy,
-        "label": plan.label,
-        "confidence": decision and decision.confidence,
-        "score": decision and decision.score,
-        "probabilities": decision and decision.probabilities,
-        "decisions": plan.decisions and {policy: _told(each) for policy, each in plan.decisions.items()},
-        "rule": plan.rule,
-        "source": plan.source,
-        "level": plan.source,
-        "degraded": plan.degraded,
-    }
+    return OPERATIONS[Operation.CHAT].parse(msgspec.json.encode({**fields, **messages}), names)

@@ -1,11 +1,13 @@
-"""How each API words an error. OpenAI's envelope, {"error": {"message", "type", "param", "code"}}, is a part of all but
-Ollama's."""
+"""The form that each API gives to an error.
+
+All but Ollama's contain OpenAI's envelope: {"error": {"message", "type", "param", "code"}}.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
+import msgspec
 
 TYPES = {
     401: "authentication_error",
@@ -13,7 +15,7 @@ TYPES = {
     404: "not_found_error",
     429: "rate_limit_error",
 }
-"""Other refusals are `invalid_request_error`, other failures `server_error`."""
+"""`type` by status. Any other status is `invalid_request_error` below 500, and `server_error` from 500 on."""
 ANTHROPIC_TYPES = TYPES | {
     413: "request_too_large",
     500: "api_error",
@@ -25,36 +27,37 @@ ANTHROPIC_TYPES = TYPES | {
 
 class ErrorFormat(Protocol):
     def error(self, status: int, message: str, code: str | None = None) -> bytes:
-        """A body."""
+        """The JSON body of an error response."""
         ...
 
     def stream_error(self, status: int, message: str) -> bytes:
-        """The last thing in a stream, as whole events or lines."""
+        """The error that ends a stream after its upstream failed, as whole events or lines."""
         ...
 
 
 @dataclass(frozen=True)
 class JsonErrorFormat:
-    """`around`: fields beside `error`. `event`: the name of the event that ends a stream, where there is one."""
+    """OpenAI's envelope. `types`: `type` by status. `outer_fields`: fields beside `error`. `event`: the line that names
+    the event which ends a stream; empty where events have no names."""
 
     types: Mapping[int, str]
-    around: Mapping[str, Any]
+    outer_fields: Mapping[str, Any]
     event: bytes = b""
 
     def error(self, status: int, message: str, code: str | None = None) -> bytes:
-        kind = self.types.get(status, "server_error" if status >= 500 else "invalid_request_error")
-        error = {"message": message, "type": kind, "param": None, "code": code}
-        return orjson.dumps({**self.around, "error": error})
+        error_type = self.types.get(status, "server_error" if status >= 500 else "invalid_request_error")
+        error = {"message": message, "type": error_type, "param": None, "code": code}
+        return msgspec.json.encode({**self.outer_fields, "error": error})
 
     def stream_error(self, status: int, message: str) -> bytes:
         return self.event + b"data: " + self.error(status, message, "upstream_error") + b"\n\n"
 
 
 class OllamaErrorFormat:
-    """Ollama's."""
+    """{"error": message}."""
 
     def error(self, status: int, message: str, code: str | None = None) -> bytes:
-        return orjson.dumps({"error": message})
+        return msgspec.json.encode({"error": message})
 
     def stream_error(self, status: int, message: str) -> bytes:
         return self.error(status, message) + b"\n"
@@ -64,10 +67,3 @@ OPENAI = JsonErrorFormat(TYPES, {})
 RESPONSES = JsonErrorFormat(TYPES, {"type": "error"}, b"event: error\n")
 ANTHROPIC = JsonErrorFormat(ANTHROPIC_TYPES, {"type": "error"}, b"event: error\n")
 OLLAMA = OllamaErrorFormat()
-
-
-def error_format_of(path: str) -> ErrorFormat:
-    """Of an address, whether or not anything is there."""
-    if path.startswith("/api/"):
-        return OLLAMA
-    return ANTHROPIC if path.startswith("/v1/messages") else OPENAI

@@ -1,5 +1,4 @@
-"""What the requests of all APIs have in common: fields that pass through as they came, one that names the model, and
-turns that are read only when somebody looks."""
+"""The base of all APIs' requests: fields that pass through unchanged, a model, and messages parsed on first use."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -13,89 +12,86 @@ import msgspec
 from edge_router.contract import ROUTER_FIELD
 from edge_router.controller.api.messages import Message
 from edge_router.controller.api.operation import Operation
-from edge_router.controller.api.prompt_text import is_background_task, prompt
+from edge_router.controller.api.prompt_text import is_background_task
 from edge_router.controller.api.request import RequestFeatures, RoutingHint, UpstreamRequest
-from edge_router.controller.config import TextConfig
 from edge_router.errors import RequestError
 
 BYTES_PER_TOKEN = 4
 INSTRUCTIONS = ("system", "instructions")
-"""Fields that stand for a turn of the system's."""
+"""Fields that hold instructions outside the messages."""
 IMAGE_TOKENS = 800
-"""Of one image, whose bytes say nothing of it."""
+"""Estimated tokens of one image, whatever its size in bytes."""
 
 Fields = Mapping[str, msgspec.Raw]
-"""The body's own, as the client wrote them."""
+"""The body's fields as the client wrote them."""
 Value = TypeVar("Value")
 
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_name = msgspec.json.Decoder(str).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_string = msgspec.json.Decoder(str).decode
 TRUE, FALSE, NULL = (msgspec.Raw(word) for word in (b"true", b"false", b"null"))
 
 
-class Request(ABC):
-    """One of the APIs' requests; satisfies `Asked`."""
+class JsonRequest(ABC):
+    """Base class of the APIs' requests. Implements `LlmRequest`."""
 
-    operation: ClassVar[Operation]
     streams_by_default: ClassVar[bool] = False
+    translates_to: ClassVar[Operation | None] = None
+    """The operation in which an upstream may be asked instead."""
     required_fields: ClassVar[Mapping[str, str]] = {}
-    """Fields that must be there, and what to send."""
+    """Advice for the client by the name of the missing field."""
     prompt_fields: ClassVar[Sequence[str]] = ()
-    """Fields that the upstream reads as prompt."""
+    """Fields that count as prompt tokens."""
     max_token_fields: ClassVar[Sequence[str]] = ()
-    """Fields of which the first that is there bounds the answer's tokens."""
+    """Fields that limit the answer's tokens; the first one present counts."""
     format_path: ClassVar[Sequence[str]] = ("response_format",)
-    """The way to the object whose `type` is the form that the answer is to have."""
+    """Path of the object whose `type` is the format of the answer."""
 
-    def __init__(self, fields: Fields, section: TextConfig, names: AbstractSet[str]) -> None:
+    def __init__(self, operation: Operation, fields: Fields, names: AbstractSet[str]) -> None:
+        self.operation = operation
         self.fields = fields
-        self._section = section
         self.hint = self._read_hint(names)
         self.check()
 
     @classmethod
-    def parse(cls, body: bytes, section: TextConfig, names: AbstractSet[str] = frozenset()) -> Self:
-        """`names`: what a client may ask for as model. Raises RequestError saying which part of the body is wrong."""
+    def parse(cls, operation: Operation, body: bytes, names: AbstractSet[str] = frozenset()) -> Self:
+        """`names`: what a client may ask for as model. Raises RequestError naming the part of the body that is
+        wrong."""
         try:
             if not body.isascii():
-                body.decode()  # a field that is stepped over is not looked at so closely
-            fields = _fields(body)
+                body.decode()  # msgspec does not check the UTF-8 of a field that it skips
+            fields = _decode_fields(body)
         except msgspec.ValidationError:
             raise RequestError("the body must be a JSON object") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RequestError(f"the body is not valid JSON: {error}") from None
-        return cls(fields, section, names)
+        return cls(operation, fields, names)
 
     def check(self) -> None:
-        """Raises RequestError where the request lacks what every upstream would need."""
-        for key, instead in self.required_fields.items():
+        """Raises RequestError if a field is missing that every upstream needs."""
+        for key, advice in self.required_fields.items():
             if key not in self.fields:
-                raise RequestError(f"{key} is missing; {instead}")
+                raise RequestError(f"{key} is missing; {advice}")
 
     @cached_property
     @abstractmethod
-    def turns(self) -> Sequence[Message]:
+    def messages(self) -> Sequence[Message]:
         """Raises RequestError."""
 
     @property
     def stream(self) -> bool:
-        asked = self.fields.get("stream", NULL)
-        return asked != FALSE if self.streams_by_default else asked == TRUE
-
-    @cached_property
-    def text(self) -> str:
-        return prompt(self.turns, self._section)
+        stream = self.fields.get("stream", NULL)
+        return stream != FALSE if self.streams_by_default else stream == TRUE
 
     @cached_property
     def features(self) -> RequestFeatures:
-        images = sum(turn.images for turn in self.turns)
+        images = sum(message.images for message in self.messages)
         return RequestFeatures(
-            tokens=self._said_bytes(images) // BYTES_PER_TOKEN + images * IMAGE_TOKENS,
+            tokens=self._prompt_bytes(images) // BYTES_PER_TOKEN + images * IMAGE_TOKENS,
             answer_tokens=self._answer_tokens(),
             tools=bool(self.value("tools") or self.value("functions")),
             images=images > 0,
-            response_format=self._in_a_form(),
-            helper=is_background_task(self.turns),
+            response_format=self._has_response_format(),
+            background_task=is_background_task(self.messages),
         )
 
     @property
@@ -105,59 +101,59 @@ class Request(ABC):
 
     @cached_property
     def conversation(self) -> str:
-        """Of the instructions and the first user turn."""
-        began = hashlib.blake2b(digest_size=16)
+        """Hash of the instructions and of all messages up to the first of the user."""
+        digest = hashlib.blake2b(digest_size=16)
         for key in INSTRUCTIONS:
-            began.update(self.fields.get(key, b""))
-        for turn in self.turns:
-            began.update(f"{turn.role}\n{turn.text}\n".encode())
-            if turn.role == "user":
+            digest.update(self.fields.get(key, b""))
+        for message in self.messages:
+            digest.update(f"{message.role}\n{message.text}\n".encode())
+            if message.role == "user":
                 break
-        return began.hexdigest()
+        return digest.hexdigest()
 
     def to_upstream(self, speaks: frozenset[Operation], model: str) -> UpstreamRequest | None:
-        return UpstreamRequest(self.operation, self.addressed_to(model)) if self.operation in speaks else None
+        return UpstreamRequest(self.operation, self.body_for(model)) if self.operation in speaks else None
 
-    def addressed_to(self, model: str) -> bytes:
-        """The body for an upstream: every field as it came, but the model, and without the field that is ours."""
+    def body_for(self, model: str) -> bytes:
+        """The body for an upstream: `model` replaced, the router's own field removed, all other fields unchanged."""
         kept = {key: value for key, value in self.fields.items() if key != ROUTER_FIELD}
         return msgspec.json.encode(kept | {"model": model})
 
     def value(self, key: str) -> Any:
-        """A field's value; None where it is not there. Raises RequestError."""
+        """A field's value; None if the field is missing. Raises RequestError."""
         return self.read(key, Any, "valid JSON") if key in self.fields else None
 
-    def read(self, key: str, kind: type[Value] | Any, what: str) -> Value:
-        """Raises RequestError where the field is no `kind`; `what` says so in words."""
+    def read(self, key: str, value_type: type[Value] | Any, expected: str) -> Value:
+        """Raises RequestError if the field is not a `value_type`; `expected` names that type in the message."""
         try:
-            found: Value = msgspec.json.decode(self.fields[key], type=kind)
+            found: Value = msgspec.json.decode(self.fields[key], type=value_type)
         except (msgspec.DecodeError, KeyError, RecursionError):
-            raise RequestError(f"{key} must be {what}") from None
+            raise RequestError(f"{key} must be {expected}") from None
         return found
 
     def _read_hint(self, names: AbstractSet[str]) -> RoutingHint:
-        """Ollama's clients add a tag to every name; that of ours is taken off."""
+        """Ollama's clients add the tag `:latest` to every name. It is removed from names that the router knows."""
         try:
-            model = _name(self.fields["model"])
+            model = _decode_string(self.fields["model"])
         except (msgspec.DecodeError, KeyError):
             model = ""
         if not model:
-            raise RequestError('model is missing; send "auto", a policy or a model of /v1/models')
+            raise RequestError('model is missing; send "auto", the name of a policy or a model that /v1/models lists')
         untagged = model.removesuffix(":latest")
         return RoutingHint(model=untagged if untagged in names and model not in names else model)
 
-    def _said_bytes(self, images: int) -> int:
+    def _prompt_bytes(self, images: int) -> int:
         if images:
-            return sum(len(turn.text.encode()) for turn in self.turns)
+            return sum(len(message.text.encode()) for message in self.messages)
         return sum(len(memoryview(self.fields[key])) for key in self.prompt_fields if key in self.fields)
 
     def _answer_tokens(self) -> int:
         limits = (self.value(key) for key in self.max_token_fields)
         return next((limit for limit in limits if isinstance(limit, int) and limit > 0), 0)
 
-    def _in_a_form(self) -> bool:
-        field, *inside = self.format_path
-        format_path = self.value(field)
-        for key in inside:
-            format_path = format_path.get(key) if isinstance(format_path, dict) else None
-        return isinstance(format_path, dict) and format_path.get("type", "text") != "text"
+    def _has_response_format(self) -> bool:
+        field, *inner_keys = self.format_path
+        value = self.value(field)
+        for key in inner_keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return isinstance(value, dict) and value.get("type", "text") != "text"

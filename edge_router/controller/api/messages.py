@@ -1,4 +1,4 @@
-"""A conversation's turns, as every API's messages are read: who spoke, and what of it is text."""
+"""The messages of a conversation in one form, whichever API they came by: role, text, images."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ _NULL = msgspec.Raw(b"null")
 
 
 class Message(NamedTuple):
-    """`text`: the text parts joined; images, files and what tools are asked and say are not among them."""
+    """`text`: the text parts joined. Images, files, tool calls and tool results are no part of it."""
 
     role: str
     text: str
@@ -21,7 +21,7 @@ class Message(NamedTuple):
 
 
 class _Message(msgspec.Struct):
-    """Of OpenAI's, Anthropic's and Ollama's messages alike; whatever else they hold is stepped over."""
+    """A message of OpenAI, Anthropic or Ollama. Other fields are skipped."""
 
     role: Any = None
     content: msgspec.Raw = _NULL
@@ -34,44 +34,44 @@ class _Part(msgspec.Struct):
     content: msgspec.Raw = _NULL
 
 
-_message = msgspec.json.Decoder(_Message).decode
-_part = msgspec.json.Decoder(_Part).decode
-_text = msgspec.json.Decoder(str).decode
-_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_message = msgspec.json.Decoder(_Message).decode
+_decode_part = msgspec.json.Decoder(_Part).decode
+_decode_string = msgspec.json.Decoder(str).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def begins(value: msgspec.Raw, with_: str) -> bool:
-    """What kind of value it is shows in its first byte."""
-    return memoryview(value)[0] == ord(with_)
+def starts_with(value: msgspec.Raw, character: str) -> bool:
+    """The first byte of a JSON value tells its type: `{`, `[`, `"`."""
+    return memoryview(value)[0] == ord(character)
 
 
-def turns(messages: Iterable[msgspec.Raw]) -> list[Message]:
-    """One for each message. Raises RequestError."""
+def read_messages(messages: Iterable[msgspec.Raw]) -> list[Message]:
+    """Raises RequestError."""
     try:
-        return [_turn(_message(message)) for message in messages]
+        return [_read_message(_decode_message(message)) for message in messages]
     except (msgspec.DecodeError, RecursionError) as error:
-        raise RequestError(f"one of the messages is no object with role and content: {error}") from None
+        raise RequestError(f"an item of the messages is not an object with role and content: {error}") from None
 
 
-def _turn(message: _Message) -> Message:
+def _read_message(message: _Message) -> Message:
     role = message.role if isinstance(message.role, str) else ""
-    images = begins(message.images, "[") and bool(_list(message.images))
-    if begins(message.content, '"'):
-        return Message(role, _text(message.content), images)
+    images = starts_with(message.images, "[") and bool(_decode_list(message.images))
+    if starts_with(message.content, '"'):
+        return Message(role, _decode_string(message.content), images)
     parts = list(_parts(message.content))
     text = "\n".join(part.text for part in parts if part.type in TEXT_PARTS and isinstance(part.text, str))
-    return Message(role, text, images or _pictured(parts))
+    return Message(role, text, images or _have_image(parts))
 
 
 def _parts(content: msgspec.Raw) -> Iterator[_Part]:
-    if begins(content, "["):
-        for raw in _list(content):
-            if begins(raw, "{"):
-                part = _part(raw)
+    if starts_with(content, "["):
+        for raw in _decode_list(content):
+            if starts_with(raw, "{"):
+                part = _decode_part(raw)
                 if isinstance(part.type, str):
                     yield part
 
 
-def _pictured(parts: Sequence[_Part]) -> bool:
-    """A tool's result may hold images of its own."""
+def _have_image(parts: Sequence[_Part]) -> bool:
+    """True if a part is an image. The result of a tool may hold parts of its own."""
     return any(part.type in IMAGE_PARTS for outer in parts for part in (outer, *_parts(outer.content)))

@@ -1,23 +1,22 @@
-"""What clients ask before they ask a model: which there are, and who answers. As OpenAI and as Ollama say it."""
+"""Endpoints about models and the server itself, by OpenAI's and Ollama's API: lists, versions, one model's details."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import orjson
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from edge_router.asgi.body import read_body
-from edge_router.controller.api.models import OURS, Model, ModelCatalog
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api.model_catalog import ROUTER, Model, ModelCatalog
+from edge_router.controller.api.operations import OPERATIONS
 from edge_router.errors import ForbiddenError, RequestError
 
 OLLAMA_VERSION = "0.13.5"
-"""Whose API is spoken here. Clients refuse one they take for too old: below 0.6.4 among those seen."""
+"""The version of the API spoken here. Clients refuse a server that seems too old; one is known to need 0.6.4."""
 MANAGEMENT = (
     ("/api/create", "POST"),
     ("/api/pull", "POST"),
@@ -26,23 +25,17 @@ MANAGEMENT = (
     ("/api/delete", "DELETE"),
     ("/api/blobs/{digest}", "POST"),
 )
-"""Would change what the Ollama behind this address holds."""
-CAPABILITIES = {
-    Operation.CHAT: ("completion", "tools", "vision"),
-    Operation.OLLAMA_CHAT: ("completion", "tools", "vision"),
-    Operation.EMBEDDINGS: ("embedding",),
-}
-"""What passes through here; whether a model makes use of it is for its upstream to say."""
+"""Requests that would change the models of an Ollama upstream. All are refused."""
 SHOW_BYTES = 64 * 1024
 
 
 class ModelEndpoints:
-    def __init__(self, seen: Callable[[Request], ModelCatalog], started: datetime, seconds: float) -> None:
-        """`seen`: the catalogue as the request's caller may see it; may raise a RouterError. `started` in UTC.
-        `seconds` a request may take to come."""
-        self._seen = seen
+    def __init__(self, catalog: Callable[[Request], ModelCatalog], started: datetime, receive_seconds: float) -> None:
+        """`catalog`: the models that the request's caller may see; may raise RouterError. `started` in UTC.
+        `receive_seconds`: time that a body may take to arrive."""
+        self._catalog = catalog
         self._started = started
-        self._seconds = seconds
+        self._receive_seconds = receive_seconds
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -58,43 +51,42 @@ class ModelEndpoints:
         ]
 
     async def models(self, request: Request) -> Response:
-        return _json({"object": "list", "data": [self._openai(model) for model in self._seen(request).models()]})
+        return json_response(
+            {"object": "list", "data": [self._openai(model) for model in self._catalog(request).models()]}
+        )
 
     async def model(self, request: Request) -> Response:
-        return _json(self._openai(self._seen(request).model(request.path_params["name"])))
+        return json_response(self._openai(self._catalog(request).model(request.path_params["name"])))
 
     async def alive(self, request: Request) -> Response:
-        """What Ollama's clients look for."""
+        """Ollama's clients look for this text."""
         return PlainTextResponse("Ollama is running")
 
     async def version(self, request: Request) -> Response:
-        return _json({"version": OLLAMA_VERSION})
+        return json_response({"version": OLLAMA_VERSION})
 
     async def tags(self, request: Request) -> Response:
-        return _json({"models": [self._ollama(model) for model in self._seen(request).models()]})
+        return json_response({"models": [self._ollama(model) for model in self._catalog(request).models()]})
 
     async def running(self, request: Request) -> Response:
-        """Which models are in memory only their upstreams know."""
-        return _json({"models": []})
+        """Always empty: only the upstreams know which models are in memory."""
+        return json_response({"models": []})
 
     async def show(self, request: Request) -> Response:
-        content = await read_body(request.scope, request.receive, limit=SHOW_BYTES, seconds=self._seconds)
-        model = self._seen(request).model(_named(content))
-        context = {f"{OURS}.context_length": model.context} if model.context else {}
-        capabilities = [
-            can for operation, those in CAPABILITIES.items() if operation in model.operations for can in those
-        ]
-        return _json(
+        content = await read_body(request.scope, request.receive, limit=SHOW_BYTES, seconds=self._receive_seconds)
+        model = self._catalog(request).model(_model_name(content))
+        context = {f"{ROUTER}.context_length": model.context} if model.context else {}
+        return json_response(
             {
                 "modified_at": self._started.isoformat(),
                 "details": _details(model),
-                "model_info": {"general.architecture": OURS, **context},
-                "capabilities": list(dict.fromkeys(capabilities)),
+                "model_info": {"general.architecture": ROUTER, **context},
+                "capabilities": _capabilities(model),
             }
         )
 
     async def refuse(self, request: Request) -> Response:
-        raise ForbiddenError("models are not managed at this address; ask the Ollama that holds them")
+        raise ForbiddenError("models are not managed at this address; send this to the Ollama that holds them")
 
     def _openai(self, model: Model) -> dict[str, Any]:
         return {"id": model.name, "object": "model", "created": int(self._started.timestamp()), "owned_by": model.owner}
@@ -112,21 +104,33 @@ class ModelEndpoints:
         }
 
 
-class _Shown(msgspec.Struct):
-    """`name` is what older clients say."""
+class _ShowRequest(msgspec.Struct):
+    """Older clients send `name`."""
 
     model: str = ""
     name: str = ""
 
 
-def _named(content: bytes) -> str:
+def _model_name(content: bytes) -> str:
     try:
-        shown = msgspec.json.decode(content, type=_Shown)
+        request = msgspec.json.decode(content, type=_ShowRequest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RequestError("the body must be a JSON object with model") from None
-    if not (shown.model or shown.name):
-        raise RequestError("model is missing; GET /api/tags lists what there is")
-    return shown.model or shown.name
+        raise RequestError("the body must be a JSON object in which model is a string") from None
+    if not (request.model or request.name):
+        raise RequestError("model is missing; GET /api/tags lists the models")
+    return request.model or request.name
+
+
+def _capabilities(model: Model) -> list[str]:
+    """What passes through the router. Only the upstream knows whether the model makes use of it."""
+    return list(
+        dict.fromkeys(
+            capability
+            for operation, spec in OPERATIONS.items()
+            if operation in model.operations
+            for capability in spec.capabilities
+        )
+    )
 
 
 def _details(model: Model) -> dict[str, Any]:
@@ -140,8 +144,8 @@ def _details(model: Model) -> dict[str, Any]:
     }
 
 
-def _json(content: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json")
+def json_response(content: Mapping[str, Any], status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
 def started_now() -> datetime:

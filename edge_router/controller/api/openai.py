@@ -1,4 +1,4 @@
-"""OpenAI's requests, and the old contract's field in two of them."""
+"""OpenAI's requests. Chats and completions may carry the old contract's field."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -8,15 +8,14 @@ from typing import ClassVar
 import msgspec
 
 from edge_router.contract import ROUTER_FIELD, STRATEGY_MANUAL, STRATEGY_TRITON
-from edge_router.controller.api.json_request import Request
-from edge_router.controller.api.messages import Message, begins, turns
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api.json_request import JsonRequest
+from edge_router.controller.api.messages import Message, read_messages, starts_with
 from edge_router.controller.api.request import RoutingHint
 from edge_router.errors import RequestError
 
 
-class RoutedRequest(Request):
-    """A request in which the old contract's field may stand in for the model's name."""
+class RouterFieldRequest(JsonRequest):
+    """A request in which the old contract's field may replace the name of a model."""
 
     def _read_hint(self, names: AbstractSet[str]) -> RoutingHint:
         field = self.value(ROUTER_FIELD)
@@ -29,7 +28,7 @@ class RoutedRequest(Request):
             if value is not None and not isinstance(value, str):
                 raise RequestError(f"{ROUTER_FIELD}.{key} must be a string")
         if policy is None:
-            raise RequestError(f"{ROUTER_FIELD}.policy is missing")
+            raise RequestError(f"{ROUTER_FIELD}.policy is missing; send the name of a policy")
         if (strategy or STRATEGY_TRITON) not in (STRATEGY_TRITON, STRATEGY_MANUAL):
             raise RequestError(f"{ROUTER_FIELD}.routing_strategy must be {STRATEGY_TRITON!r} or {STRATEGY_MANUAL!r}")
         if strategy == STRATEGY_MANUAL and not model:
@@ -37,8 +36,7 @@ class RoutedRequest(Request):
         return RoutingHint(policy, strategy or STRATEGY_TRITON, model)
 
 
-class ChatRequest(RoutedRequest):
-    operation = Operation.CHAT
+class ChatRequest(RouterFieldRequest):
     prompt_fields = ("messages", "tools", "functions", "response_format")
     max_token_fields = ("max_completion_tokens", "max_tokens")
 
@@ -46,58 +44,55 @@ class ChatRequest(RoutedRequest):
         check_messages(self)
 
     @cached_property
-    def turns(self) -> list[Message]:
-        return turns(message_list(self))
+    def messages(self) -> list[Message]:
+        return read_messages(message_list(self))
 
 
-class CompletionRequest(RoutedRequest):
-    operation = Operation.COMPLETIONS
-    required_fields: ClassVar[Mapping[str, str]] = {"prompt": "messages are taken at /v1/chat/completions"}
+class CompletionRequest(RouterFieldRequest):
+    required_fields: ClassVar[Mapping[str, str]] = {"prompt": "send messages to /v1/chat/completions instead"}
     prompt_fields = ("prompt", "suffix")
     max_token_fields = ("max_tokens",)
 
     @cached_property
-    def turns(self) -> list[Message]:
-        """Prompts in a list are answered one by one and routed as one; tokens in place of text say nothing here."""
+    def messages(self) -> list[Message]:
+        """One message of all prompts: a list of prompts is routed as one. Prompts given as token numbers are left
+        out."""
         prompt = self.value("prompt")
-        texts = prompt if isinstance(prompt, list) else [prompt]
-        return [Message("user", "\n".join(text for text in texts if isinstance(text, str)))]
+        prompts = prompt if isinstance(prompt, list) else [prompt]
+        return [Message("user", "\n".join(text for text in prompts if isinstance(text, str)))]
 
 
-class EmbeddingRequest(Request):
-    operation = Operation.EMBEDDINGS
+class EmbeddingRequest(JsonRequest):
     required_fields: ClassVar[Mapping[str, str]] = {"input": "send the text to embed, or a list of texts"}
     prompt_fields = ("input",)
 
     @cached_property
-    def turns(self) -> list[Message]:
-        """Nobody asks anything."""
+    def messages(self) -> list[Message]:
         return []
 
 
-class ResponseRequest(Request):
-    operation = Operation.RESPONSES
+class ResponseRequest(JsonRequest):
     prompt_fields = ("input", "instructions", "tools", "text")
     max_token_fields = ("max_output_tokens",)
     format_path = ("text", "format")
 
     @cached_property
-    def turns(self) -> list[Message]:
-        """Items that are no messages, such as what a tool was asked and said, have no role."""
-        wanted = "a string or a list of items"
-        said = self.read("input", str | list[msgspec.Raw] | None, wanted) if "input" in self.fields else None
-        return turns(said) if isinstance(said, list) else [Message("user", said or "")]
+    def messages(self) -> list[Message]:
+        """Items that are not messages, such as tool calls and their results, become messages without a role."""
+        expected = "a string or a list of items"
+        items = self.read("input", str | list[msgspec.Raw] | None, expected) if "input" in self.fields else None
+        return read_messages(items) if isinstance(items, list) else [Message("user", items or "")]
 
 
-def check_messages(request: Request) -> None:
+def check_messages(request: JsonRequest) -> None:
     """Raises RequestError."""
     if not message_list(request):
         raise RequestError("messages must be a list with at least one message")
 
 
-def message_list(request: Request) -> list[msgspec.Raw]:
-    """Not looked into any further. Raises RequestError."""
+def message_list(request: JsonRequest) -> list[msgspec.Raw]:
+    """The items of `messages`, not parsed any further. Raises RequestError."""
     messages: list[msgspec.Raw] = request.read("messages", list[msgspec.Raw], "a list with at least one message")
-    if not all(begins(message, "{") for message in messages):
-        raise RequestError("each of messages must be an object with role and content")
+    if not all(starts_with(message, "{") for message in messages):
+        raise RequestError("every item of messages must be an object with role and content")
     return messages

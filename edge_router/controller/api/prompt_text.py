@@ -1,22 +1,21 @@
-"""What of a conversation is classified: what its user asks, without what a program put around it."""
+"""The text of a conversation that is classified: the user's own words, without what client programs add to them."""
 
 import re
 from collections.abc import Sequence
 
 from edge_router.controller.api.messages import Message
-from edge_router.controller.config import TextConfig
 
-SURROUNDINGS = (
+ADDED_TAGS = (
     "additional_data", "attached_files", "attachments", "command-message", "command-name", "context", "editorContext",
     "environment_context", "environment_details", "environment_info", "local-command-caveat", "local-command-stdout",
     "open_and_recently_viewed_files", "reminderInstructions", "repoContext", "system-reminder", "system_reminder",
     "user_info", "user_instructions", "workspace_info",
 )  # fmt: skip
-"""Tags in which coding assistants and chat UIs tell a model of files, editors, the time and documents they found."""
-QUESTION = ("user_query", "userRequest", "user_request")
-"""Tags in which they put what their user said."""
-RETRIEVAL = ("### Task:\nRespond to the user query using the provided context",)
-"""Beginnings of the instructions that stand before documents found for a question, up to the documents' end."""
+"""Tags around what coding assistants and chat UIs add for the model: files, editors, the time, documents."""
+QUESTION_TAGS = ("user_query", "userRequest", "user_request")
+"""Tags around the user's own words."""
+RETRIEVAL_PROMPTS = ("### Task:\nRespond to the user query using the provided context",)
+"""First words of the instructions that a chat UI puts before retrieved documents. They end with the documents."""
 BACKGROUND_TASKS = (
     r"### Task:\s*Generate a concise",
     r"### Task:\s*Generate \S+ broad tags",
@@ -29,72 +28,68 @@ BACKGROUND_TASKS = (
     r"Analyze this conversation and provide:\s*1\. The detected language",
     r"Please generate a concise title (?:\([^)]{0,40}\) )?for (?:a|the|this) conversation",
 )
-"""Beginnings of what chat UIs ask on their own: a title, tags, questions to go on with, a search query, the rest of a
-sentence."""
+"""First words of a chat UI's background tasks: a title, tags, follow-up questions, a search query, autocompletion."""
 
-_TAG = re.compile(rf"<(/?)({'|'.join(map(re.escape, SURROUNDINGS))})(?:\s[^<>]{{0,200}})?>")
-_QUESTION = re.compile(rf"<({'|'.join(QUESTION)})>")
+_TAG = re.compile(rf"<(/?)({'|'.join(map(re.escape, ADDED_TAGS))})(?:\s[^<>]{{0,200}})?>")
+_QUESTION = re.compile(rf"<({'|'.join(QUESTION_TAGS)})>")
 _BACKGROUND_TASK = re.compile("|".join(BACKGROUND_TASKS))
-_RETRIEVED = "</context>"
+_DOCUMENTS_END = "</context>"
 
 
-def prompt(turns: Sequence[Message], section: TextConfig) -> str:
-    """The last user turn that says something, and as many before it as `section` wants; else the last text of any
-    role."""
-    said: list[str] = []
-    for turn in reversed(turns):
-        if turn.role == "user" and (text := own_words(turn.text)):
-            said.append(text)
-            if len(said) > section.earlier_turns:
+def classified_text(messages: Sequence[Message], *, earlier_turns: int, head_chars: int, tail_chars: int) -> str:
+    """The last message of the user that has text, and up to `earlier_turns` user messages before it. If there is none,
+    the last text of any role. A text longer than `head_chars` + `tail_chars` is cut in the middle."""
+    texts: list[str] = []
+    for message in reversed(messages):
+        if message.role == "user" and (text := own_words(message.text)):
+            texts.append(text)
+            if len(texts) > earlier_turns:
                 break
-    return _ends("\n\n".join(reversed(said)) or _last(turns), section)
+    text = "\n\n".join(reversed(texts)) or _last_text(messages)
+    return text if len(text) <= head_chars + tail_chars else f"{text[:head_chars]}\n{text[-tail_chars:]}"
 
 
-def is_background_task(turns: Sequence[Message]) -> bool:
-    """Whether a chat UI asks for itself."""
-    return _BACKGROUND_TASK.match(_last([turn for turn in turns if turn.role == "user"]).lstrip()) is not None
+def is_background_task(messages: Sequence[Message]) -> bool:
+    """True if a chat UI asks on its own behalf."""
+    last = _last_text([message for message in messages if message.role == "user"])
+    return _BACKGROUND_TASK.match(last.lstrip()) is not None
 
 
 def own_words(text: str) -> str:
-    """`text` without what programs add to it; empty where that is all there is. A text to which nothing was added is
-    returned as it is."""
-    if text.startswith(RETRIEVAL):
-        text = text.rpartition(_RETRIEVED)[2].strip() or text
+    """`text` without what client programs add; empty if nothing else is left. A text without additions is returned
+    unchanged."""
+    if text.startswith(RETRIEVAL_PROMPTS):
+        text = text.rpartition(_DOCUMENTS_END)[2].strip() or text
     if "<" in text:
-        text = _without_surroundings(_question(text))
+        text = _without_additions(_question(text))
     return text if text.strip() else ""
 
 
 def _question(text: str) -> str:
+    """The text inside the first question tag, or all of it."""
     opening = _QUESTION.search(text)
     end = text.rfind(f"</{opening[1]}>") if opening else -1
     return text[opening.end() : end].strip() if opening and end > opening.end() else text
 
 
-def _without_surroundings(text: str) -> str:
-    """In one pass, however many tags are opened and never closed."""
+def _without_additions(text: str) -> str:
+    """Takes one pass, however many tags are opened and never closed."""
     opened: dict[str, int] = {}
-    surroundings: list[tuple[int, int]] = []
+    additions: list[tuple[int, int]] = []
     for tag in _TAG.finditer(text):
         closing, name = tag.groups()
         if not closing:
             opened[name] = tag.start()
         elif name in opened:
-            surroundings.append((opened.pop(name), tag.end()))
-    if not surroundings:
+            additions.append((opened.pop(name), tag.end()))
+    if not additions:
         return text
     kept, at = [], 0
-    for start, end in sorted(surroundings):
-        kept.append(text[at:start])  # nothing, inside of another
+    for start, end in sorted(additions):
+        kept.append(text[at:start])  # empty for a tag inside another
         at = max(at, end)
     return "".join([*kept, text[at:]]).strip()
 
 
-def _last(turns: Sequence[Message]) -> str:
-    return next((turn.text for turn in reversed(turns) if turn.text), "")
-
-
-def _ends(text: str, section: TextConfig) -> str:
-    if len(text) <= section.head_chars + section.tail_chars:
-        return text
-    return f"{text[: section.head_chars]}\n{text[-section.tail_chars :]}"
+def _last_text(messages: Sequence[Message]) -> str:
+    return next((message.text for message in reversed(messages) if message.text), "")

@@ -1,16 +1,17 @@
-"""A client's request, whatever API it came by: what routing looks at, and what is sent on."""
+"""A client's request in one form, whichever API it came by: what routing reads, and what is sent to an upstream."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from edge_router.contract import STRATEGY_TRITON
+from edge_router.controller.api.messages import Message
 from edge_router.controller.api.operation import Operation
 
 
 @dataclass(frozen=True)
 class RoutingHint:
-    """How the client wants to be routed: by the old contract's field, or by the `model` it names."""
+    """How the client asks to be routed: by the old contract's field, or by the `model` that it names."""
 
     policy: str | None = None
     strategy: str = STRATEGY_TRITON
@@ -19,36 +20,36 @@ class RoutingHint:
 
 @dataclass(frozen=True)
 class RequestFeatures:
-    """What is seen of a request without a network."""
+    """What a request shows without a classification."""
 
     tokens: int = 0
-    """Of everything sent, estimated: four bytes of UTF-8 a token."""
+    """Estimated tokens of everything sent: four bytes of UTF-8 a token."""
     answer_tokens: int = 0
-    """What the client lets the answer take (`max_tokens` and its like); 0 where it does not say."""
+    """The client's limit for the answer, such as `max_tokens`; 0 if there is none."""
     tools: bool = False
     images: bool = False
     response_format: bool = False
-    helper: bool = False
+    background_task: bool = False
     """A chat UI's own question about a conversation (its title, tags, a search query), not its user's."""
 
 
 class ResponseTranslation(Protocol):
-    """An upstream's answer becoming the client's, piece by piece. One object an answer."""
+    """Translates one answer of an upstream into the client's API, piece by piece."""
 
     content_type: str
 
     def feed(self, piece: bytes) -> bytes:
-        """What can be said so far; empty while more is needed. Raises ValueError for what is no answer."""
+        """Returns what `piece` completes; empty if more is needed. Raises ValueError if it is not an answer."""
         ...
 
     def end(self) -> bytes:
-        """The rest, once the upstream's answer is complete. Raises ValueError for what is no answer."""
+        """Returns the rest once the upstream's answer is complete. Raises ValueError if it is not an answer."""
         ...
 
 
 @dataclass(frozen=True)
 class UpstreamRequest:
-    """What is sent to an upstream. `translation` is None where its answer is the client's, byte for byte."""
+    """A request to an upstream. `translation` is None if its answer is passed to the client byte for byte."""
 
     operation: Operation
     body: bytes
@@ -56,7 +57,7 @@ class UpstreamRequest:
 
 
 class LlmRequest(Protocol):
-    """Properties are computed when they are first read: a request that names its model is never taken apart."""
+    """Properties are computed on first use: the messages of a request that names its model are never parsed."""
 
     @property
     def operation(self) -> Operation: ...
@@ -65,41 +66,26 @@ class LlmRequest(Protocol):
     @property
     def stream(self) -> bool: ...
     @property
-    def text(self) -> str:
-        """What is classified."""
+    def messages(self) -> Sequence[Message]:
+        """Empty for embeddings. Raises RequestError."""
         ...
 
     @property
-    def features(self) -> RequestFeatures: ...
+    def features(self) -> RequestFeatures:
+        """Raises RequestError."""
+        ...
+
     @property
     def user(self) -> str | None:
-        """Who asks, by the client's own word (`user`, `metadata.user_id`)."""
+        """The client's name for its user (`user`, `metadata.user_id`)."""
         ...
 
     @property
     def conversation(self) -> str:
-        """The same for every turn of a conversation: a hash of what it began with. Never its text."""
+        """Identity of a conversation: a hash of its first messages, equal for all its requests. It holds no text."""
         ...
 
     def to_upstream(self, speaks: frozenset[Operation], model: str) -> UpstreamRequest | None:
-        """The request for an upstream that speaks these operations, addressed to `model`; None where it cannot be
-        said to it."""
-        ...
-
-
-class Surface(Protocol):
-    """One endpoint of an API: reads its requests, words its errors."""
-
-    operation: Operation
-
-    def parse(self, body: bytes) -> LlmRequest:
-        """Raises RequestError saying which part of the body is wrong."""
-        ...
-
-    def error(self, status: int, message: str, code: str | None) -> bytes:
-        """The body of an error, in the API's own shape."""
-        ...
-
-    def stream_error(self, status: int, message: str) -> bytes:
-        """What a stream ends with when its upstream broke off in the middle: one error, and no word of an end."""
+        """The request for an upstream that answers the operations `speaks`, addressed to `model`. None if the request
+        cannot be expressed in any of them."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from edge_router.asgi.types import Application, Receive, Scope, Send
-from edge_router.controller.api.error_format import error_format_of
+from edge_router.controller.api import error_format_of
 from edge_router.controller.auth.hosts import Hosts
 from edge_router.controller.error_response import headers_of, refusal
 from edge_router.controller.telemetry.request_id import request_id

@@ -1,7 +1,7 @@
 """How large a request may be: one with images larger than one of text."""
 
 from edge_router.asgi.body import BodyTooLargeError
-from edge_router.controller.api.request import LlmRequest
+from edge_router.controller.api import LlmRequest
 from edge_router.controller.settings import RequestLimits
 
 

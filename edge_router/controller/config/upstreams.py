@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, HttpUrl, PrivateAttr, model_validator
 
-from edge_router.controller.api.operation import ANTHROPIC, KINDS, Operation
+from edge_router.controller.api import ANTHROPIC_OPERATIONS, KINDS, Operation
 from edge_router.controller.config.section import ConfigSection
 from edge_router.errors import ConfigError
 
@@ -95,7 +95,7 @@ class UpstreamConfig(ConfigSection):
 
     def key_headers(self, key: str, operation: Operation) -> dict[str, str]:
         """Anthropic takes a key under its own name, but where it answers in OpenAI's way."""
-        if self.kind == "anthropic" and operation in ANTHROPIC:
+        if self.kind == "anthropic" and operation in ANTHROPIC_OPERATIONS:
             return {"x-api-key": key}
         return {"authorization": f"Bearer {key}"}
 

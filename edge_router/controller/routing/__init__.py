@@ -3,7 +3,6 @@
 from edge_router.controller.routing.context import RequestContext
 from edge_router.controller.routing.errors import (
     LocalOnlyError,
-    ModelNotFoundError,
     NotAllowedError,
     PolicyNotFoundError,
     UnsupportedOperationError,
@@ -15,7 +14,6 @@ from edge_router.controller.routing.router import Router
 __all__ = [
     "STRATEGY_PINNED",
     "LocalOnlyError",
-    "ModelNotFoundError",
     "NotAllowedError",
     "Plan",
     "PolicyNotFoundError",

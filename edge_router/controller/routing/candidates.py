@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from edge_router.controller.api.operation import KINDS
+from edge_router.controller.api import KINDS
 from edge_router.controller.config import UpstreamConfig
 from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, UnsupportedOperationError
 from edge_router.controller.routing.evaluation import Evaluation

@@ -3,10 +3,6 @@
 from edge_router.errors import ForbiddenError, NotFoundError, RequestError
 
 
-class ModelNotFoundError(NotFoundError):
-    code = "model_not_found"
-
-
 class PolicyNotFoundError(NotFoundError):
     code = "policy_not_found"
 

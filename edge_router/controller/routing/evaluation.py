@@ -5,8 +5,9 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple
 
-from edge_router.controller.api.request import LlmRequest, RequestFeatures
+from edge_router.controller.api import LlmRequest, RequestFeatures, classified_text
 from edge_router.controller.classifier import Classification, Decision, Decisions, PromptClassifier
+from edge_router.controller.config import TextConfig
 from edge_router.controller.routing.context import RequestContext
 
 
@@ -20,8 +21,15 @@ class RoutingStep(NamedTuple):
 class Evaluation:
     """Classifies the prompt at most once."""
 
-    def __init__(self, request: LlmRequest, context: RequestContext, classifier: PromptClassifier, policy: str) -> None:
-        """`policy`: the policy whose confidence and margin the rules compare."""
+    def __init__(
+        self,
+        request: LlmRequest,
+        context: RequestContext,
+        classifier: PromptClassifier,
+        policy: str,
+        text: TextConfig,
+    ) -> None:
+        """`policy`: the policy whose confidence and margin the rules compare. `text`: what is classified."""
         self.request = request
         self.context = context
         self.policy = policy
@@ -30,6 +38,7 @@ class Evaluation:
         """Seconds."""
         self.steps: list[RoutingStep] = []
         self._classifier = classifier
+        self._text = text
 
     @cached_property
     def features(self) -> RequestFeatures:
@@ -49,9 +58,19 @@ class Evaluation:
         """The decisions; None when no classifier answers. Raises RequestError."""
         if self.classification is None:
             started = time.perf_counter()
-            self.classification = await self._classifier.classify(self.request.text)
+            self.classification = await self._classifier.classify(self._prompt)
             self.classified_in = time.perf_counter() - started
         return self.classification.decisions
+
+    @property
+    def _prompt(self) -> str:
+        """Raises RequestError."""
+        return classified_text(
+            self.request.messages,
+            earlier_turns=self._text.earlier_turns,
+            head_chars=self._text.head_chars,
+            tail_chars=self._text.tail_chars,
+        )
 
     @property
     def decisions(self) -> Decisions | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
 from edge_router.controller.classifier import Decision, Decisions, DecisionSource
@@ -55,6 +56,26 @@ class Plan:
         }
         return {CHOSEN_CLASSIFIER_HEADER: header_value(self.label or upstream)} | headers
 
+    def to_json(self, model: str) -> dict[str, Any]:
+        """The decision as `/v1/route` answers it. `model`: that of the first upstream."""
+        decision = self.decision
+        return {
+            "object": "route",
+            "upstreams": self.upstreams,
+            "model": model,
+            "strategy": self.strategy,
+            "policy": self.policy,
+            "label": self.label,
+            "confidence": decision and decision.confidence,
+            "score": decision and decision.score,
+            "probabilities": decision and decision.probabilities,
+            "decisions": self.decisions and {policy: _decision(each) for policy, each in self.decisions.items()},
+            "rule": self.rule,
+            "source": self.source,
+            "level": self.source,  # deprecated name of `source`, which earlier clients read
+            "degraded": self.degraded,
+        }
+
     def describe(self, record: RequestRecord) -> None:
         """Copies the decision into the request's record."""
         record.policy = self.policy
@@ -64,6 +85,10 @@ class Plan:
         record.source = self.source
         record.degraded = self.degraded
         record.classified_in = self.classified_in
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {"label": decision.label, "score": decision.score, "probabilities": decision.probabilities}
 
 
 def header_value(value: object) -> str:

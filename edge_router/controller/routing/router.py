@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 from edge_router.contract import AUTO_MODEL, DATA_HEADER, LOCAL_ONLY, STRATEGY_MANUAL, STRATEGY_TRITON
-from edge_router.controller.api.operation import Operation
-from edge_router.controller.api.request import LlmRequest, RoutingHint
+from edge_router.controller.api import EMBEDDING_OPERATIONS, LlmRequest, ModelNotFoundError, RoutingHint
 from edge_router.controller.classifier import Decision, DecisionSource, PromptClassifier
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.routing.affinity import Affinity
 from edge_router.controller.routing.candidates import Candidates
 from edge_router.controller.routing.context import RequestContext
-from edge_router.controller.routing.errors import ModelNotFoundError, PolicyNotFoundError
+from edge_router.controller.routing.errors import PolicyNotFoundError
 from edge_router.controller.routing.evaluation import Evaluation, RoutingStep
 from edge_router.controller.routing.plan import STRATEGY_PINNED, Plan
 from edge_router.controller.routing.policies import ABSTAIN, CompiledPolicy, CompiledRule, first_match
@@ -19,8 +18,6 @@ from edge_router.controller.routing.rules import UNCLASSIFIED
 from edge_router.controller.routing.targets import Targets
 from edge_router.errors import RequestError
 
-EMBEDDINGS = frozenset((Operation.EMBEDDINGS, Operation.OLLAMA_EMBED, Operation.OLLAMA_EMBEDDINGS))
-"""Operations without a last resort: vectors of two models cannot be compared."""
 QUOTED_CHARS = 80
 """Length to which a message cuts a name that the client sent."""
 
@@ -65,7 +62,7 @@ class Router:
     async def explain(self, request: LlmRequest, context: RequestContext) -> tuple[Plan, Sequence[RoutingStep]]:
         """The plan and every check on the way to it. Raises what `plan` raises."""
         policy = self._policy(request.hint)
-        evaluation = Evaluation(request, context, self._classifier, policy or self.config.auto)
+        evaluation = Evaluation(request, context, self._classifier, policy or self.config.auto, self.config.text)
         local_only = await self._is_local_only(evaluation, policy)
         choice = await (self._pinned(evaluation) if policy is None else self._routed(evaluation, policy))
         candidates = Candidates(self.config.upstreams, evaluation, local_only)
@@ -110,7 +107,7 @@ class Router:
             return Choice(names, strategy, movable=False)
         if hint.policy is None and (rule := await first_match(self._model_rules, evaluation)):
             return self._by_rule(rule, self.config.default, evaluation)
-        raise ModelNotFoundError(f"model {name[:QUOTED_CHARS]!r} is not served here; GET /v1/models lists the models")
+        raise ModelNotFoundError.named(name)
 
     async def _routed(self, evaluation: Evaluation, name: str) -> Choice:
         """By the target for background tasks, by rules, by the policy's decision, by its default.
@@ -118,14 +115,14 @@ class Router:
         Raises ModelNotFoundError for embeddings without a configured target.
         """
         policy = self._policies[name]
-        if evaluation.request.operation in EMBEDDINGS:
+        if evaluation.request.operation in EMBEDDING_OPERATIONS:
             if self.config.embeddings is None:
                 raise ModelNotFoundError(
                     "no model is configured for embeddings; name one in the request, or set `embeddings` in routes.yaml"
                 )
             names = self._targets.upstreams(self.config.embeddings, evaluation)
             return Choice(names, rule="embeddings", movable=False)
-        if self.config.helpers is not None and evaluation.features.helper:
+        if self.config.helpers is not None and evaluation.features.background_task:
             evaluation.note("helpers", None)
             names = self._with_default(self.config.helpers, policy.default, evaluation)
             return Choice(names, rule="helpers", movable=False)
@@ -139,7 +136,7 @@ class Router:
 
     def _by_rule(self, rule: CompiledRule, default: str, evaluation: Evaluation) -> Choice:
         assert rule.to is not None
-        if evaluation.request.operation in EMBEDDINGS:
+        if evaluation.request.operation in EMBEDDING_OPERATIONS:
             return Choice(self._targets.upstreams(rule.to, evaluation), rule=rule.name, movable=False)
         return Choice(self._with_default(rule.to, default, evaluation), rule=rule.name)
 

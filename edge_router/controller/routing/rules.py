@@ -19,7 +19,7 @@ FLAGS: Mapping[str, tuple[str, str]] = {
     "tools": ("the request offers no tools", "the request offers tools"),
     "images": ("the request holds no images", "the request holds images"),
     "response_format": ("the request asks for no answer format", "the request asks for an answer format"),
-    "helper": ("the request is the user's own", "the request is a chat UI's background task"),
+    "background_task": ("the request is the user's own", "the request is a chat UI's background task"),
 }
 """Mismatches by feature: for a feature that is absent, and for one that is present."""
 
@@ -60,7 +60,7 @@ def _tests(conditions: Conditions) -> Iterator[Test]:
     if conditions.time is not None:
         yield partial(_time, conditions.time)
     for name in FLAGS:
-        if (wanted := getattr(conditions, name)) is not None:
+        if (wanted := getattr(conditions, "helper" if name == "background_task" else name)) is not None:
             yield partial(_flag, name, wanted)
     if conditions.tokens is not None:
         yield partial(_tokens, conditions.tokens)

@@ -4,7 +4,6 @@ Needs the extra `traces`. Where spans are sent, and how many, is said by OpenTel
 """
 
 import os
-from collections.abc import Mapping
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -16,21 +15,11 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from edge_router import __version__
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api import OPERATIONS
 from edge_router.controller.record import RequestRecord
 
 SERVICE = "edge-router-controller"
 """The name of what sends, unless OTEL_SERVICE_NAME gives another."""
-
-OPERATIONS: Mapping[Operation, str] = {
-    Operation.COMPLETIONS: "text_completion",
-    Operation.EMBEDDINGS: "embeddings",
-    Operation.OLLAMA_GENERATE: "text_completion",
-    Operation.OLLAMA_EMBED: "embeddings",
-    Operation.OLLAMA_EMBEDDINGS: "embeddings",
-    Operation.COUNT_TOKENS: "count_tokens",
-}
-"""The convention's words; what is not here is a chat."""
 
 OURS = (
     "request_id", "key", "policy", "strategy", "label", "rule", "source", "degraded", "classified_in", "upstream",
@@ -73,7 +62,7 @@ class Traces:
 
 
 def _operation(record: RequestRecord) -> str:
-    return OPERATIONS.get(record.operation, "chat")
+    return OPERATIONS[record.operation].span
 
 
 def _attributes(record: RequestRecord) -> dict[str, AttributeValue | None]:

@@ -9,7 +9,7 @@ import structlog
 from yarl import URL
 
 from edge_router import __version__
-from edge_router.controller.api.operation import ANTHROPIC, Operation
+from edge_router.controller.api import ANTHROPIC_OPERATIONS, Operation
 from edge_router.controller.config import UpstreamConfig
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.settings import RequestLimits
@@ -57,7 +57,11 @@ class UpstreamClient:
 
     def headers_for(self, operation: Operation, clients: Mapping[str, str]) -> dict[str, str]:
         """`clients`: those of the client's headers that pass."""
-        return {**(ANTHROPIC_DEFAULTS if operation in ANTHROPIC else {}), **clients, **self.headers[operation]}
+        return {
+            **(ANTHROPIC_DEFAULTS if operation in ANTHROPIC_OPERATIONS else {}),
+            **clients,
+            **self.headers[operation],
+        }
 
     @property
     def up(self) -> bool:

@@ -5,11 +5,12 @@ from typing import Any
 
 import orjson
 
-from edge_router.controller.api.events import Events, JsonLines
+from edge_router.controller.api import EVENT_STREAM, JSON_LINES, EventStreamParser, JsonLinesParser
 
-EVENT_STREAM = "text/event-stream"
-JSON_LINES = "application/x-ndjson"
-STREAMS: Mapping[str, type[Events] | type[JsonLines]] = {EVENT_STREAM: Events, JSON_LINES: JsonLines}
+STREAMS: Mapping[str, type[EventStreamParser] | type[JsonLinesParser]] = {
+    EVENT_STREAM: EventStreamParser,
+    JSON_LINES: JsonLinesParser,
+}
 """By content type."""
 DONE = b"[DONE]"
 ANNOUNCEMENTS = frozenset(

@@ -6,7 +6,7 @@ import random
 
 import aiohttp
 
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api import Operation
 from edge_router.controller.upstream.client import UpstreamClient
 
 UP_SECONDS = 20.0

@@ -12,7 +12,7 @@ import structlog
 
 from edge_router.asgi.disconnect import CancelOnDisconnect
 from edge_router.asgi.types import Receive, Send
-from edge_router.controller.api.request import LlmRequest, Surface, UpstreamRequest
+from edge_router.controller.api import ErrorFormat, LlmRequest, UpstreamRequest
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
@@ -77,7 +77,7 @@ class UpstreamPool:
         self,
         request: LlmRequest,
         plan: Plan,
-        surface: Surface,
+        error_format: ErrorFormat,
         headers: Mapping[str, str],
         record: RequestRecord,
         receive: Receive,
@@ -90,7 +90,7 @@ class UpstreamPool:
         """
         self._budget.earn()
         async with CancelOnDisconnect(receive):
-            relay = ResponseRelay(plan, surface, record, send, DeadlineTimer())
+            relay = ResponseRelay(plan, error_format, record, send, DeadlineTimer())
             try:
                 await self._answer(request, plan, headers, relay)
             finally:

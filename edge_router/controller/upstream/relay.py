@@ -10,13 +10,13 @@ import msgspec
 from edge_router.asgi.disconnect import ClientDisconnectedError
 from edge_router.asgi.types import Send
 from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX, REQUEST_ID_HEADER
-from edge_router.controller.api.request import ResponseTranslation, Surface, UpstreamRequest
+from edge_router.controller.api import EVENT_STREAM, ErrorFormat, ResponseTranslation, UpstreamRequest
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan, header_value
 from edge_router.controller.upstream import usage
 from edge_router.controller.upstream.deadline import DeadlineTimer
 from edge_router.controller.upstream.errors import UpstreamError
-from edge_router.controller.upstream.first_token import EVENT_STREAM, STREAMS, FirstTokenDetector, NotAnAnswerError
+from edge_router.controller.upstream.first_token import STREAMS, FirstTokenDetector, NotAnAnswerError
 from edge_router.controller.upstream.response import UpstreamResponse
 from edge_router.controller.upstream.stream_end import StreamEndDetector
 
@@ -77,12 +77,14 @@ class TooLongError(UpstreamError):
 class ResponseRelay:
     """One request's. `started`: the client has the head of an answer, so nobody else can give one any more."""
 
-    def __init__(self, plan: Plan, surface: Surface, record: RequestRecord, send: Send, timer: DeadlineTimer) -> None:
+    def __init__(
+        self, plan: Plan, error_format: ErrorFormat, record: RequestRecord, send: Send, timer: DeadlineTimer
+    ) -> None:
         self.record = record
         self.timer = timer
         self.started = False
         self._plan = plan
-        self._surface = surface
+        self._error_format = error_format
         self._send = send
         self._content_type = ""
         self._end = b""
@@ -110,7 +112,9 @@ class ResponseRelay:
             raise ConnectionAbortedError(str(failure))
         separator = b"\n\n" if self._content_type == EVENT_STREAM else b"\n"
         end = b"" if self._end.endswith(separator) else separator
-        await self._send_body(end + self._surface.stream_error(failure.status, f"{failure}; see /health/ready"), False)
+        await self._send_body(
+            end + self._error_format.stream_error(failure.status, f"{failure}; see /health/ready"), False
+        )
 
     async def _refused(self, response: UpstreamResponse, translation: ResponseTranslation | None) -> None:
         """The upstream says that the client is wrong."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from edge_router.controller.api.request import UpstreamRequest
+from edge_router.controller.api import UpstreamRequest
 from edge_router.controller.upstream.client import UpstreamClient
 from edge_router.controller.upstream.deadline import DeadlineTimer
 from edge_router.controller.upstream.errors import UpstreamError, by_status

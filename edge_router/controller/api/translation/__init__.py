@@ -1,1 +1,1 @@
-"""Requests and responses of one API expressed in another."""
+"""Translation of one API's requests and answers into another's."""

@@ -1,182 +1,136 @@
-"""An answer in OpenAI's words said in Ollama's: a stream of events as lines of JSON, or a whole one."""
+"""Translates an OpenAI answer into an Ollama answer: a stream of events into JSON lines, or a whole body."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from edge_router.controller.api.events import Events
-from edge_router.controller.api.messages import begins
+from edge_router.controller.api.event_stream import JSON_LINES, EventStreamParser
+from edge_router.controller.api.messages import starts_with
+from edge_router.controller.api.translation.openai_answer import (
+    AnswerMessage,
+    Completion,
+    Embeddings,
+    Function,
+    ToolCall,
+    Usage,
+    decode,
+)
 
 DONE_REASONS = {"length": "length"}
-"""Ollama knows no other reason but `stop`, also where a tool is called."""
-Answer = TypeVar("Answer")
+"""Ollama's `done_reason` by OpenAI's `finish_reason`. All others become `stop`, tool calls too."""
+
+ContentFields = Callable[[str, str, Sequence[Any]], dict[str, Any]]
+"""The fields of a line that hold (text, thinking, tool calls)."""
 
 
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _Call(msgspec.Struct):
-    function: _Function
-    index: int = 0
-    id: str | None = None
-
-
-class _Said(msgspec.Struct):
-    """`reasoning_content` or `reasoning`, depending on who serves the model."""
-
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: list[_Call] | None = None
-
-    @property
-    def thinking(self) -> str:
-        return self.reasoning_content or self.reasoning or ""
-
-
-class _Choice(msgspec.Struct):
-    delta: _Said | None = None
-    message: _Said | None = None
-    finish_reason: str | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Completion(msgspec.Struct):
-    """A whole answer, or one event of a stream."""
-
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    error: Any = None
-
-
-class _Vector(msgspec.Struct):
-    embedding: msgspec.Raw
-    index: int = 0
-
-
-class _Vectors(msgspec.Struct):
-    data: list[_Vector]
-    usage: _Usage | None = None
-
-
-Say = Callable[[str, str, Sequence[Any]], dict[str, Any]]
-"""(text, thinking, tool calls) as fields of a line."""
-
-
-def in_chat(content: str, thinking: str, calls: Sequence[Any]) -> dict[str, Any]:
+def chat_fields(content: str, thinking: str, calls: Sequence[Any]) -> dict[str, Any]:
     more = {"thinking": thinking} if thinking else {}
     return {"message": {"role": "assistant", "content": content, **more, **({"tool_calls": calls} if calls else {})}}
 
 
-def in_generate(content: str, thinking: str, calls: Sequence[Any]) -> dict[str, Any]:
+def generate_fields(content: str, thinking: str, calls: Sequence[Any]) -> dict[str, Any]:
     return {"response": content, **({"thinking": thinking} if thinking else {})}
 
 
 @dataclass(frozen=True)
-class Manner:
-    """What all lines of an answer share. `thinks`: whether the client wants to see it. `asked` in ns of
+class LineBuilder:
+    """Builds the lines of one answer. `show_thinking`: False if the client does not want it. `started` in ns of
     `time.perf_counter_ns`."""
 
-    say: Say
+    content_fields: ContentFields
     model: str
-    thinks: bool
-    asked: int
+    show_thinking: bool
+    started: int
 
     def line(self, content: str = "", thinking: str = "", calls: Sequence[Any] = ()) -> dict[str, Any]:
-        said = self.say(content, thinking if self.thinks else "", calls)
-        return {"model": self.model, "created_at": _now(), **said, "done": False}
+        fields = self.content_fields(content, thinking if self.show_thinking else "", calls)
+        return {"model": self.model, "created_at": _now(), **fields, "done": False}
 
-    def last(self, line: dict[str, Any], reason: str, usage: _Usage | None, first: int) -> dict[str, Any]:
-        """`first`: when the answer's first word came."""
+    def last_line(self, line: dict[str, Any], reason: str, usage: Usage | None, first_token: int) -> dict[str, Any]:
+        """`first_token`: when the first token came, in ns."""
         now = time.perf_counter_ns()
-        counted = usage or _Usage()
+        counts = usage or Usage()
         return line | {
             "done": True,
             "done_reason": DONE_REASONS.get(reason, "stop"),
-            "total_duration": now - self.asked,
+            "total_duration": now - self.started,
             "load_duration": 0,
-            "prompt_eval_count": counted.prompt_tokens or 0,
-            "prompt_eval_duration": first - self.asked,
-            "eval_count": counted.completion_tokens or 0,
-            "eval_duration": now - first,
+            "prompt_eval_count": counts.prompt_tokens or 0,
+            "prompt_eval_duration": first_token - self.started,
+            "eval_count": counts.completion_tokens or 0,
+            "eval_duration": now - first_token,
         }
 
 
-class Lines:
-    """A stream. Satisfies `Translation`."""
+class StreamTranslation:
+    """Translates a stream. Implements `ResponseTranslation`."""
 
-    content_type = "application/x-ndjson"
+    content_type = JSON_LINES
 
-    def __init__(self, manner: Manner) -> None:
-        self._manner = manner
-        self._events = Events()
-        self._calls: dict[int, _Call] = {}
-        self._usage: _Usage | None = None
-        self._first: int | None = None
-        self._reason: str | None = None
+    def __init__(self, lines: LineBuilder) -> None:
+        self._lines = lines
+        self._events = EventStreamParser()
+        self._calls: dict[int, ToolCall] = {}
+        self._usage: Usage | None = None
+        self._first_token: int | None = None
+        self._finish_reason: str | None = None
         self._ended = False
 
     def feed(self, piece: bytes) -> bytes:
         return b"".join(
-            msgspec.json.encode(line) + b"\n" for event in self._events.feed(piece) for line in self._lines(event)
+            msgspec.json.encode(line) + b"\n" for event in self._events.feed(piece) for line in self._translate(event)
         )
 
     def end(self) -> bytes:
-        return b"".join(msgspec.json.encode(line) + b"\n" for line in self._last())
+        return b"".join(msgspec.json.encode(line) + b"\n" for line in self._last_lines())
 
-    def _lines(self, event: bytes) -> Iterator[dict[str, Any]]:
+    def _translate(self, event: bytes) -> Iterator[dict[str, Any]]:
         if event.strip() == b"[DONE]":
-            yield from self._last()
+            yield from self._last_lines()
             return
-        completion = _read(event, _Completion)
+        completion = decode(event, Completion)
         if completion.error is not None:
             raise ValueError("the upstream reports an error")
         self._usage = completion.usage or self._usage
         for choice in completion.choices[:1]:
-            said = choice.delta or _Said()
-            self._collect(said.tool_calls or ())
-            if said.content or (said.thinking and self._manner.thinks):
-                self._first = self._first or time.perf_counter_ns()
-                yield self._manner.line(said.content or "", said.thinking)
-            self._reason = choice.finish_reason or self._reason
+            delta = choice.delta or AnswerMessage()
+            self._collect(delta.tool_calls or ())
+            if delta.content or (delta.thinking and self._lines.show_thinking):
+                self._first_token = self._first_token or time.perf_counter_ns()
+                yield self._lines.line(delta.content or "", delta.thinking)
+            self._finish_reason = choice.finish_reason or self._finish_reason
 
-    def _collect(self, calls: Sequence[_Call]) -> None:
-        """A call comes in pieces: the name first, then its arguments a few characters at a time."""
-        for call in calls:
-            begun = self._calls.setdefault(call.index, _Call(_Function("", "")))
-            begun.id = begun.id or call.id
-            begun.function.name = begun.function.name or call.function.name
-            begun.function.arguments = (begun.function.arguments or "") + (call.function.arguments or "")
+    def _collect(self, calls: Sequence[ToolCall]) -> None:
+        """A tool call is streamed in parts: its name first, then its arguments a few characters at a time."""
+        for part in calls:
+            call = self._calls.setdefault(part.index, ToolCall(Function("", "")))
+            call.id = call.id or part.id
+            call.function.name = call.function.name or part.function.name
+            call.function.arguments = (call.function.arguments or "") + (part.function.arguments or "")
 
-    def _last(self) -> Iterator[dict[str, Any]]:
+    def _last_lines(self) -> Iterator[dict[str, Any]]:
         if self._ended:
             return
-        if self._reason is None:
-            raise ValueError("the answer ends in the middle")
+        if self._finish_reason is None:
+            raise ValueError("the answer is incomplete")
         self._ended = True
         if self._calls:
-            yield self._manner.line(calls=_calls([self._calls[index] for index in sorted(self._calls)]))
-        first = self._first or time.perf_counter_ns()
-        yield self._manner.last(self._manner.line(), self._reason, self._usage, first)
+            yield self._lines.line(calls=_tool_calls([self._calls[index] for index in sorted(self._calls)]))
+        first_token = self._first_token or time.perf_counter_ns()
+        yield self._lines.last_line(self._lines.line(), self._finish_reason, self._usage, first_token)
 
 
-class Whole:
-    """An answer that is not streamed. Satisfies `Translation`."""
+class BodyTranslation:
+    """Translates an answer that is not streamed. Implements `ResponseTranslation`."""
 
     content_type = "application/json"
 
-    def __init__(self, said: Callable[[bytes], dict[str, Any]]) -> None:
-        self._said = said
+    def __init__(self, translate: Callable[[bytes], dict[str, Any]]) -> None:
+        self._translate = translate
         self._pieces: list[bytes] = []
 
     def feed(self, piece: bytes) -> bytes:
@@ -184,45 +138,46 @@ class Whole:
         return b""
 
     def end(self) -> bytes:
-        return msgspec.json.encode(self._said(b"".join(self._pieces)))
+        return msgspec.json.encode(self._translate(b"".join(self._pieces)))
 
 
-def completion(manner: Manner, content: bytes) -> dict[str, Any]:
-    answer = _read(content, _Completion)
-    said = answer.choices[0].message if answer.choices else None
-    if said is None:
+def text_answer(lines: LineBuilder, content: bytes) -> dict[str, Any]:
+    """The answer of `/api/chat` or `/api/generate`. Raises ValueError."""
+    completion = decode(content, Completion)
+    message = completion.choices[0].message if completion.choices else None
+    if message is None:
         raise ValueError("the answer holds no message")
-    line = manner.line(said.content or "", said.thinking, _calls(said.tool_calls or ()))
-    return manner.last(line, answer.choices[0].finish_reason or "stop", answer.usage, manner.asked)
+    line = lines.line(message.content or "", message.thinking, _tool_calls(message.tool_calls or ()))
+    return lines.last_line(line, completion.choices[0].finish_reason or "stop", completion.usage, lines.started)
 
 
-def embed(model: str, asked: int, content: bytes) -> dict[str, Any]:
-    """`/api/embed`: a vector for each text."""
-    answer = _read(content, _Vectors)
-    counted = answer.usage or _Usage()
+def embed_answer(model: str, started: int, content: bytes) -> dict[str, Any]:
+    """The answer of `/api/embed`: one vector for each text. Raises ValueError."""
+    embeddings = decode(content, Embeddings)
+    counts = embeddings.usage or Usage()
     return {
         "model": model,
-        "embeddings": _vectors(answer),
-        "total_duration": time.perf_counter_ns() - asked,
+        "embeddings": _vectors(embeddings),
+        "total_duration": time.perf_counter_ns() - started,
         "load_duration": 0,
-        "prompt_eval_count": counted.prompt_tokens or 0,
+        "prompt_eval_count": counts.prompt_tokens or 0,
     }
 
 
-def embedding(content: bytes) -> dict[str, Any]:
-    """`/api/embeddings`, the older one: the vector of the one text."""
-    return {"embedding": _vectors(_read(content, _Vectors))[0]}
+def embeddings_answer(content: bytes) -> dict[str, Any]:
+    """The answer of the older `/api/embeddings`: the vector of the only text. Raises ValueError."""
+    return {"embedding": _vectors(decode(content, Embeddings))[0]}
 
 
-def _vectors(answer: _Vectors) -> list[msgspec.Raw]:
-    """Number for number as they came."""
-    vectors = [vector.embedding for vector in sorted(answer.data, key=lambda vector: vector.index)]
-    if not vectors or not all(begins(vector, "[") for vector in vectors):
+def _vectors(embeddings: Embeddings) -> list[msgspec.Raw]:
+    """The vectors in the order of the texts, as the bytes that the upstream sent."""
+    vectors = [vector.embedding for vector in sorted(embeddings.data, key=lambda vector: vector.index)]
+    if not vectors or not all(starts_with(vector, "[") for vector in vectors):
         raise ValueError("the answer holds no vectors")
     return vectors
 
 
-def _calls(calls: Sequence[_Call]) -> list[dict[str, Any]]:
+def _tool_calls(calls: Sequence[ToolCall]) -> list[dict[str, Any]]:
     return [
         {
             **({"id": call.id} if call.id else {}),
@@ -233,14 +188,7 @@ def _calls(calls: Sequence[_Call]) -> list[dict[str, Any]]:
 
 
 def _arguments(text: str | None) -> dict[str, Any]:
-    return _read((text or "{}").encode(), dict[str, Any])
-
-
-def _read(content: bytes, kind: type[Answer]) -> Answer:
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ValueError("the answer is not what was asked for") from None
+    return decode((text or "{}").encode(), dict[str, Any])
 
 
 def _now() -> str:

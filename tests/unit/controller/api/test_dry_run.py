@@ -1,70 +1,28 @@
-"""The decision without an answer: what is asked of the router, and how its plan is told."""
+"""`/v1/route`: the request that is routed, and the form of the decision."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
 import pytest
 
-from edge_router.controller.api.dry_run import BATCH, route
-from edge_router.controller.api.operations import surfaces
-from edge_router.controller.api.request import LlmRequest, RoutingHint
-from edge_router.controller.classifier import DecisionSource
-from edge_router.controller.classifier.decision import Decision
-from edge_router.controller.config import TextConfig
-from edge_router.controller.routing.plan import Plan
+from edge_router.controller.api import LlmRequest, RoutingHint, answer_dry_run
+from edge_router.controller.api.dry_run import MAX_TEXTS
 from edge_router.errors import RequestError
 
-DECISION = Decision("Code", {"Code": 0.75, "Chatbot": 0.25}, 0.5)
-PLAN = Plan(
-    ("large", "small"),
-    "triton",
-    "task_router",
-    DECISION,
-    "Code",
-    rule="long",
-    source=DecisionSource.SERVER,
-    decisions={"task_router": DECISION},
-)
-CHAT = surfaces(TextConfig(), frozenset())["/v1/chat/completions"]
+DECISION = {"object": "route", "label": "Code"}
 
 
-async def routed(body: Any, plan: Plan = PLAN) -> tuple[Any, list[LlmRequest]]:
-    """(what is answered, what the router was asked)."""
-    asked: list[LlmRequest] = []
+async def decided(body: Any) -> tuple[Any, list[LlmRequest]]:
+    """Returns (the answer, the requests that were routed)."""
+    requests: list[LlmRequest] = []
 
-    async def planned(request: LlmRequest) -> Plan:
-        asked.append(request)
-        return plan
+    async def decide(request: LlmRequest) -> Mapping[str, Any]:
+        requests.append(request)
+        return DECISION
 
-    content = body if isinstance(body, bytes) else orjson.dumps(body)
-    answer = await route(content, CHAT, planned, {"large": "large-model", "small": "small-model"})
-    return orjson.loads(answer), asked
-
-
-async def test_a_decision_is_told_with_its_reasons() -> None:
-    answer, _ = await routed({"input": "sort a list"})
-    assert answer == {
-        "object": "route",
-        "upstreams": ["large", "small"],
-        "model": "large-model",
-        "strategy": "triton",
-        "policy": "task_router",
-        "label": "Code",
-        "confidence": 0.75,
-        "score": 0.5,
-        "probabilities": {"Code": 0.75, "Chatbot": 0.25},
-        "decisions": {"task_router": {"label": "Code", "score": 0.5, "probabilities": {"Code": 0.75, "Chatbot": 0.25}}},
-        "rule": "long",
-        "source": "server",
-        "level": "server",
-        "degraded": None,
-    }
-
-
-async def test_a_plan_that_nobody_decided_is_told_too() -> None:
-    answer, _ = await routed({"input": "hi"}, Plan(("small",), "pinned"))
-    assert (answer["model"], answer["strategy"], answer["label"]) == ("small-model", "pinned", None)
-    assert (answer["confidence"], answer["score"], answer["probabilities"]) == (None, None, None)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return json.loads(await answer_dry_run(content, {"small"}, decide)), requests
 
 
 @pytest.mark.parametrize(
@@ -72,6 +30,7 @@ async def test_a_plan_that_nobody_decided_is_told_too() -> None:
     [
         ({"input": "hi"}, RoutingHint(model="auto")),
         ({"input": "hi", "model": "small"}, RoutingHint(model="small")),
+        ({"input": "hi", "model": "small:latest"}, RoutingHint(model="small")),
         ({"input": "hi", "policy": "complexity_router"}, RoutingHint("complexity_router")),
         ({"messages": [{"role": "user", "content": "hi"}]}, RoutingHint(model="auto")),
         ({"messages": [{"role": "user", "content": "hi"}], "model": "small"}, RoutingHint(model="small")),
@@ -81,21 +40,22 @@ async def test_a_plan_that_nobody_decided_is_told_too() -> None:
         ),
     ],
 )
-async def test_the_router_is_asked_as_a_chat_would_ask(body: dict[str, Any], hint: RoutingHint) -> None:
-    _, [asked] = await routed(body)
-    assert (asked.hint, asked.text) == (hint, "hi")
+async def test_the_request_is_routed_like_a_chat(body: dict[str, Any], hint: RoutingHint) -> None:
+    answer, [request] = await decided(body)
+    assert answer == DECISION
+    assert (request.hint, [message.text for message in request.messages]) == (hint, ["hi"])
 
 
-async def test_a_chats_other_fields_are_seen() -> None:
-    _, [asked] = await routed({"input": "hi", "tools": [{"type": "function"}]})
-    assert asked.features.tools
+async def test_other_fields_of_a_chat_are_read() -> None:
+    _, [request] = await decided({"input": "hi", "tools": [{"type": "function"}]})
+    assert request.features.tools
 
 
 async def test_a_list_is_answered_in_its_order() -> None:
-    texts = [f"text {number}" for number in range(BATCH)]
-    answer, asked = await routed({"input": texts})
-    assert [request.text for request in asked] == texts
-    assert (answer["object"], len(answer["data"])) == ("list", BATCH)
+    texts = [f"text {number}" for number in range(MAX_TEXTS)]
+    answer, requests = await decided({"input": texts})
+    assert [request.messages[0].text for request in requests] == texts
+    assert (answer["object"], answer["data"]) == ("list", [DECISION] * MAX_TEXTS)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +68,9 @@ async def test_a_list_is_answered_in_its_order() -> None:
         ({"input": [7]}, "input"),
         ({"input": "hi", "policy": 7}, "policy"),
         ({"input": "hi", "model": 7}, "model"),
-        ({"input": ["hi"] * (BATCH + 1)}, "65 texts"),
+        ({"input": ["hi"] * (MAX_TEXTS + 1)}, "65 texts"),
     ],
 )
 async def test_a_wrong_body_is_refused_by_the_name_of_what_is_wrong(body: Any, named: str) -> None:
     with pytest.raises(RequestError, match=named):
-        await routed(body)
+        await decided(body)

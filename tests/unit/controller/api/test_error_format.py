@@ -1,24 +1,22 @@
-"""An error is worded so that every client of the API it came by understands it."""
+"""An error has the form that clients of the API understand."""
 
+import json
 from typing import Any
 
-import orjson
 import pytest
 
-from edge_router.controller.api.error_format import error_format_of
-from edge_router.controller.api.operations import PATHS, surfaces
-from edge_router.controller.config import TextConfig
+from edge_router.controller.api import PATHS, error_format_of
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_error_holds_the_message_where_the_apis_clients_look(path: str) -> None:
-    error = orjson.loads(surfaces(TextConfig(), frozenset())[path].error(404, "no such model", "model_not_found"))
+    error = json.loads(PATHS[path].error_format.error(404, "no such model", "model_not_found"))
     if path.startswith("/api/"):
         assert error == {"error": "no such model"}
     else:
-        kind = {"message": "no such model", "type": "not_found_error", "param": None, "code": "model_not_found"}
-        around = {"type": "error"} if "messages" in path or "responses" in path else {}
-        assert error == around | {"error": kind}
+        envelope = {"message": "no such model", "type": "not_found_error", "param": None, "code": "model_not_found"}
+        outer_fields = {"type": "error"} if "messages" in path or "responses" in path else {}
+        assert error == outer_fields | {"error": envelope}
 
 
 @pytest.mark.parametrize(
@@ -37,9 +35,9 @@ def test_an_error_holds_the_message_where_the_apis_clients_look(path: str) -> No
         (504, "server_error", "timeout_error"),
     ],
 )
-def test_the_type_is_a_word_of_the_api(status: int, openai: str, anthropic: str) -> None:
+def test_the_type_is_one_that_the_api_defines(status: int, openai: str, anthropic: str) -> None:
     def kind(path: str) -> Any:
-        return orjson.loads(error_format_of(path).error(status, "no"))["error"]["type"]
+        return json.loads(error_format_of(path).error(status, "no"))["error"]["type"]
 
     assert (kind("/v1/chat/completions"), kind("/v1/messages")) == (openai, anthropic)
 
@@ -53,19 +51,36 @@ def test_the_type_is_a_word_of_the_api(status: int, openai: str, anthropic: str)
         ("/api/chat", b'{"error":"upstream gone"}', b"}\n"),
     ],
 )
-def test_a_stream_that_broke_off_ends_with_one_error_of_its_own_kind(path: str, begin: bytes, end: bytes) -> None:
-    said = surfaces(TextConfig(), frozenset())[path].stream_error(502, "upstream gone")
+def test_a_broken_stream_ends_with_one_error_of_its_api(path: str, begin: bytes, end: bytes) -> None:
+    said = PATHS[path].error_format.stream_error(502, "upstream gone")
     assert said.startswith(begin)
     assert said.endswith(end)
     assert b"upstream gone" in said
     assert b"[DONE]" not in said
 
 
-def test_an_address_that_is_not_there_answers_as_its_api_would() -> None:
-    assert orjson.loads(error_format_of("/api/nowhere").error(404, "not found")) == {"error": "not found"}
+@pytest.mark.parametrize("path", PATHS)
+def test_an_error_has_the_same_form_before_and_after_the_request_is_read(path: str) -> None:
+    assert error_format_of(path) is PATHS[path].error_format
 
 
-@pytest.mark.parametrize("path", ["/v1/nowhere", "/", "/metrics"])
-def test_an_address_of_no_api_answers_in_openais_envelope(path: str) -> None:
-    error = orjson.loads(error_format_of(path).error(404, "not found"))["error"]
+@pytest.mark.parametrize(
+    ("path", "operation_path"),
+    [
+        ("/v1/messages/batches", "/v1/messages"),
+        ("/v1/responses/1/cancel", "/v1/responses"),
+        ("/api/chat/", "/api/chat"),
+    ],
+)
+def test_a_path_below_an_operation_has_its_error_format(path: str, operation_path: str) -> None:
+    assert error_format_of(path) is PATHS[operation_path].error_format
+
+
+def test_an_unknown_path_has_the_error_format_of_its_api() -> None:
+    assert json.loads(error_format_of("/api/nowhere").error(404, "not found")) == {"error": "not found"}
+
+
+@pytest.mark.parametrize("path", ["/v1/nowhere", "/v1/messagesx", "/", "/metrics", ""])
+def test_a_path_of_no_api_has_openais_envelope(path: str) -> None:
+    error = json.loads(error_format_of(path).error(404, "not found"))["error"]
     assert error == {"message": "not found", "type": "not_found_error", "param": None, "code": None}

@@ -1,31 +1,31 @@
 """Ollama's clients before an upstream that speaks OpenAI: what it is asked, and how its answer is said."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import orjson
 import pytest
 
-from edge_router.controller.api.operation import Operation
-from edge_router.controller.api.operations import surfaces
-from edge_router.controller.api.request import UpstreamRequest
-from edge_router.controller.config import TextConfig
+from edge_router.controller.api import PATHS, Operation, UpstreamRequest
 
 SPEAKS = frozenset({Operation.CHAT, Operation.COMPLETIONS, Operation.EMBEDDINGS})
 CHAT, GENERATE, EMBED, EMBEDDINGS = "/api/chat", "/api/generate", "/api/embed", "/api/embeddings"
 HELLO = {"messages": [{"role": "user", "content": "hello"}]}
-SURFACES = surfaces(TextConfig(), frozenset())
+
+
+def dump(content: Any) -> bytes:
+    return json.dumps(content).encode()
 
 
 def to_upstream(path: str, fields: dict[str, Any]) -> UpstreamRequest | None:
-    return SURFACES[path].parse(orjson.dumps({"model": "auto"} | fields)).to_upstream(SPEAKS, "large-model")
+    return PATHS[path].parse(dump({"model": "auto"} | fields)).to_upstream(SPEAKS, "large-model")
 
 
 def asked(path: str, fields: dict[str, Any]) -> Any:
     """The body that the upstream gets."""
     out = to_upstream(path, fields)
     assert out is not None
-    return orjson.loads(out.body)
+    return json.loads(out.body)
 
 
 def answered(path: str, fields: dict[str, Any], pieces: Iterable[bytes]) -> tuple[str, list[Any]]:
@@ -35,11 +35,11 @@ def answered(path: str, fields: dict[str, Any], pieces: Iterable[bytes]) -> tupl
     assert out.translation is not None
     translation = out.translation()
     said = b"".join(map(translation.feed, pieces)) + translation.end()
-    return translation.content_type, [orjson.loads(line) for line in said.splitlines()]
+    return translation.content_type, [json.loads(line) for line in said.splitlines()]
 
 
 def event(**choice: Any) -> bytes:
-    return b"data: " + orjson.dumps({"id": "1", "choices": [{"index": 0, "finish_reason": None} | choice]}) + b"\n\n"
+    return b"data: " + dump({"id": "1", "choices": [{"index": 0, "finish_reason": None} | choice]}) + b"\n\n"
 
 
 def call(name: str | None, arguments: str, **more: Any) -> bytes:
@@ -158,8 +158,8 @@ def test_a_line_is_said_as_soon_as_its_event_is_complete() -> None:
     assert out is not None
     assert out.translation is not None
     translation = out.translation()
-    assert orjson.loads(translation.feed(WORDS[:-1]))["message"]["content"] == "gütén"
-    assert orjson.loads(translation.feed(b"\n"))["message"]["content"] == " Tag"
+    assert json.loads(translation.feed(WORDS[:-1]))["message"]["content"] == "gütén"
+    assert json.loads(translation.feed(b"\n"))["message"]["content"] == " Tag"
 
 
 def test_tool_calls_that_come_in_pieces_are_said_whole() -> None:
@@ -222,7 +222,7 @@ def test_a_stream_that_is_no_answer_raises_and_quotes_nothing(pieces: list[bytes
 def test_a_whole_answer_is_one_object(path: str) -> None:
     calls = [{"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"at": 1}'}}]
     message = {"role": "assistant", "content": "good day", "reasoning": "hm", "tool_calls": calls}
-    body = orjson.dumps(
+    body = dump(
         {"choices": [{"index": 0, "message": message, "finish_reason": "length"}], "usage": {"prompt_tokens": 3}}
     )
     kind, [answer] = answered(path, HELLO | {"prompt": "hello", "stream": False}, [body[:9], body[9:]])

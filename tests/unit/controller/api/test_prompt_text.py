@@ -1,18 +1,16 @@
 """What is classified: what the user asks, whatever API it came by and whatever a program put around it."""
 
 import contextlib
+import json
+from collections.abc import Sequence
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_router.controller.api.messages import Message
-from edge_router.controller.api.operations import surfaces
-from edge_router.controller.api.prompt_text import own_words, prompt
-from edge_router.controller.api.request import LlmRequest
-from edge_router.controller.config import TextConfig
+from edge_router.controller.api import PATHS, LlmRequest, Message, classified_text
+from edge_router.controller.api.prompt_text import own_words
 from edge_router.errors import RequestError
 
 CHAT, RESPONSES, MESSAGES, OLLAMA = "/v1/chat/completions", "/v1/responses", "/v1/messages", "/api/chat"
@@ -21,8 +19,12 @@ CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{
 BLOCK = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
 
 
-def asked(path: str, fields: dict[str, Any], **section: int) -> LlmRequest:
-    return surfaces(TextConfig(**section), frozenset())[path].parse(orjson.dumps({"model": "auto"} | fields))
+def parsed(path: str, fields: dict[str, Any]) -> LlmRequest:
+    return PATHS[path].parse(json.dumps({"model": "auto"} | fields).encode())
+
+
+def classified(messages: Sequence[Message], **limits: int) -> str:
+    return classified_text(messages, **({"earlier_turns": 0, "head_chars": 2000, "tail_chars": 2000} | limits))
 
 
 def said(*messages: Any) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def said(*messages: Any) -> dict[str, Any]:
     return {"messages": [each if isinstance(each, dict) else {"role": "user", "content": each} for each in messages]}
 
 
-def text(words: str, kind: str = "text") -> dict[str, str]:
+def part(words: str, kind: str = "text") -> dict[str, str]:
     return {"type": kind, "text": words}
 
 
@@ -44,10 +46,10 @@ OUTPUT = {"type": "function_call_output", "call_id": "1", "output": "42"}
 
 
 @pytest.mark.parametrize(
-    ("path", "fields", "classified"),
+    ("path", "fields", "text"),
     [
         pytest.param(CHAT, said("sort a list"), "sort a list", id="a string"),
-        pytest.param(CHAT, said([text("what is"), PNG, text("this?")]), "what is\nthis?", id="parts"),
+        pytest.param(CHAT, said([part("what is"), PNG, part("this?")]), "what is\nthis?", id="parts"),
         pytest.param(CHAT, said(SYSTEM, "sort a list"), "sort a list", id="after system"),
         pytest.param(CHAT, said("sort a list", ANSWER), "sort a list", id="answer begun"),
         pytest.param(CHAT, said("sort a list", CALLS, RESULT), "sort a list", id="a tool's result"),
@@ -55,18 +57,18 @@ OUTPUT = {"type": "function_call_output", "call_id": "1", "output": "42"}
         pytest.param(CHAT, said(SYSTEM), "be brief", id="system alone"),
         pytest.param(CHAT, said("first", "sort a list"), "sort a list", id="the last of two"),
         pytest.param(CHAT, said({"role": "user"}), "", id="nothing said"),
-        pytest.param(CHAT, said([text("sort"), "a", 7, None, {"text": "list"}]), "sort", id="parts of other kinds"),
+        pytest.param(CHAT, said([part("sort"), "a", 7, None, {"text": "list"}]), "sort", id="parts of other kinds"),
         pytest.param(RESPONSES, {"input": "sort a list", "instructions": "be brief"}, "sort a list", id="responses"),
         pytest.param(
             RESPONSES,
-            {"input": [{"role": "user", "content": [text("sort a list", "input_text")]}, OUTPUT]},
+            {"input": [{"role": "user", "content": [part("sort a list", "input_text")]}, OUTPUT]},
             "sort a list",
             id="responses, items",
         ),
         pytest.param(RESPONSES, {"previous_response_id": "1"}, "", id="responses, no input"),
         pytest.param(RESPONSES, {"prompt": {"id": "1"}, "input": None}, "", id="responses, a prompt kept elsewhere"),
         pytest.param(
-            MESSAGES, {"system": "be brief"} | said([text("sort a list"), BLOCK]), "sort a list", id="messages"
+            MESSAGES, {"system": "be brief"} | said([part("sort a list"), BLOCK]), "sort a list", id="messages"
         ),
         pytest.param(MESSAGES, said("sort a list", TOOL_USE, [TOOL_RESULT]), "sort a list", id="messages, a result"),
         pytest.param("/v1/completions", {"prompt": "sort a list"}, "sort a list", id="completions"),
@@ -78,8 +80,8 @@ OUTPUT = {"type": "function_call_output", "call_id": "1", "output": "42"}
         pytest.param("/api/embed", {"input": ["sort a list"]}, "", id="Ollama's embed"),
     ],
 )
-def test_the_users_last_word_is_classified(path: str, fields: dict[str, Any], classified: str) -> None:
-    assert asked(path, fields).text == classified
+def test_the_users_last_word_is_classified(path: str, fields: dict[str, Any], text: str) -> None:
+    assert classified(parsed(path, fields).messages) == text
 
 
 RAG = (
@@ -110,26 +112,26 @@ def test_what_programs_add_is_left_out(written: str, own: str) -> None:
 
 
 def test_a_turn_of_nothing_but_additions_gives_way_to_the_one_before() -> None:
-    turns = [Message("user", "sort a list"), Message("user", "<system-reminder>Today is Monday.</system-reminder>")]
-    assert prompt(turns, TextConfig()) == "sort a list"
+    messages = [Message("user", "sort a list"), Message("user", "<system-reminder>Today is Monday.</system-reminder>")]
+    assert classified(messages) == "sort a list"
 
 
 def test_the_whole_text_is_used_where_nothing_else_is_left() -> None:
-    turns = [Message("user", "<context>a list</context>")]
-    assert prompt(turns, TextConfig()) == "<context>a list</context>"
+    messages = [Message("user", "<context>a list</context>")]
+    assert classified(messages) == "<context>a list</context>"
 
 
 def test_both_ends_of_a_long_prompt_are_kept() -> None:
-    assert asked(CHAT, said("abcdefghij"), head_chars=2, tail_chars=3).text == "ab\nhij"
+    assert classified([Message("user", "abcdefghij")], head_chars=2, tail_chars=3) == "ab\nhij"
 
 
 @pytest.mark.parametrize(
-    ("earlier", "classified"),
+    ("earlier", "text"),
     [(0, "three"), (1, "two\n\nthree"), (2, "one\n\ntwo\n\nthree"), (9, "one\n\ntwo\n\nthree")],
 )
-def test_earlier_turns_are_classified_with_the_last_where_the_routes_say_so(earlier: int, classified: str) -> None:
+def test_earlier_turns_are_classified_with_the_last_where_the_routes_say_so(earlier: int, text: str) -> None:
     fields = said("one", ANSWER, "two", ANSWER, "three", ANSWER)
-    assert asked(CHAT, fields, earlier_turns=earlier).text == classified
+    assert classified(parsed(CHAT, fields).messages, earlier_turns=earlier) == text
 
 
 @settings(deadline=None)
@@ -146,7 +148,7 @@ def test_the_longest_text_of_openings_is_read_in_one_pass(opening: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "helper"),
+    ("written", "background_task"),
     [
         ("### Task:\nGenerate a concise, 3-5 word title with an emoji summarizing the chat history.", True),
         ("### Task:\nGenerate 1-3 broad tags categorizing the main themes of the chat history", True),
@@ -161,8 +163,8 @@ def test_the_longest_text_of_openings_is_read_in_one_pass(opening: str) -> None:
         ("### Task:\nWrite a haiku", False),
     ],
 )  # fmt: skip
-def test_a_chat_uis_own_question_is_told_from_its_users(written: str, helper: bool) -> None:
-    assert asked(CHAT, said(written)).features.helper is helper
+def test_a_chat_uis_own_question_is_told_from_its_users(written: str, background_task: bool) -> None:
+    assert parsed(CHAT, said(written)).features.background_task is background_task
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_a_chat_uis_own_question_is_told_from_its_users(written: str, helper: bo
     ],
 )
 def test_features_are_seen_in_every_api(path: str, fields: dict[str, Any], seen: dict[str, Any]) -> None:
-    features = asked(path, fields).features
+    features = parsed(path, fields).features
     found = {name: getattr(features, name) for name in ("tools", "images", "response_format", "answer_tokens")}
     assert {name: value for name, value in found.items() if value} == seen
 
@@ -204,14 +206,14 @@ def test_parts_nested_as_deep_as_it_goes_are_read_or_refused() -> None:
         deep = b'[{"type":"tool_result","content":' * depth + b"null" + b"}]" * depth
         body = b'{"model":"auto","messages":[{"role":"user","content":' + deep + b"}]}"
         with contextlib.suppress(RequestError):
-            assert not surfaces(TextConfig(), frozenset())[CHAT].parse(body).features.images
+            assert not PATHS[CHAT].parse(body).features.images
 
 
 def test_tokens_are_estimated_from_all_that_is_sent() -> None:
     fields = said({"role": "system", "content": "x" * 4000}, "hi")
-    assert 1000 <= asked(CHAT, fields).features.tokens < 1050
+    assert 1000 <= parsed(CHAT, fields).features.tokens < 1050
 
 
 def test_an_images_bytes_are_no_tokens() -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 1_000_000}}
-    assert asked(CHAT, said([picture])).features.tokens < 2000
+    assert parsed(CHAT, said([picture])).features.tokens < 2000

@@ -1,17 +1,14 @@
 """What leaves for an upstream is what came, but for the two fields that are the router's."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_router.controller.api.operation import Operation
-from edge_router.controller.api.operations import surfaces
-from edge_router.controller.api.request import LlmRequest, RoutingHint
-from edge_router.controller.config import TextConfig
+from edge_router.controller.api import PATHS, LlmRequest, Operation, RoutingHint
 from edge_router.errors import RequestError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -38,19 +35,19 @@ LEAST: Mapping[str, dict[str, Any]] = {
     "/api/embeddings": {"prompt": "sort a list"},
 }
 """What each endpoint cannot do without, but the model."""
-SURFACES = surfaces(TextConfig(), {"auto", "task_router", "small", "tagged:latest"})
+NAMES = {"auto", "task_router", "small", "tagged:latest"}
 
 
-def asked(path: str, body: Any) -> LlmRequest:
-    return SURFACES[path].parse(body if isinstance(body, bytes) else orjson.dumps(body))
+def parsed(path: str, body: Any) -> LlmRequest:
+    return PATHS[path].parse(body if isinstance(body, bytes) else json.dumps(body).encode(), NAMES)
 
 
 def sent(path: str, body: Any) -> Any:
     """To an upstream that speaks everything."""
-    to_upstream = asked(path, body).to_upstream(frozenset(Operation), "large-model")
+    to_upstream = parsed(path, body).to_upstream(frozenset(Operation), "large-model")
     assert to_upstream is not None
     assert to_upstream.translation is None
-    return orjson.loads(to_upstream.body)
+    return json.loads(to_upstream.body)
 
 
 @pytest.mark.parametrize("path", LEAST)
@@ -64,7 +61,7 @@ def test_any_field_passes_through_unchanged(path: str, fields: dict[str, Any]) -
 
 def test_what_is_not_read_is_not_even_written_anew() -> None:
     body = b'{"model":"auto","messages":[{"role":"user","content":"h\\u0069"}],"seed":1.50,"n":12345678901234567890123}'
-    to_upstream = asked(CHAT, body).to_upstream(frozenset(Operation), "large-model")
+    to_upstream = parsed(CHAT, body).to_upstream(frozenset(Operation), "large-model")
     assert to_upstream is not None
     assert to_upstream.body == body.replace(b'"auto"', b'"large-model"')
 
@@ -73,22 +70,22 @@ def test_what_is_not_read_is_not_even_written_anew() -> None:
 @pytest.mark.parametrize("model", ["auto", "", None, 7])
 def test_the_routers_own_field_stands_in_for_the_model_and_stays_behind(path: str, model: Any) -> None:
     body = {"model": model, "n": 1, "nim-llm-router": {"policy": "task_router"}} | LEAST[path]
-    assert asked(path, body).hint == RoutingHint("task_router")
+    assert parsed(path, body).hint == RoutingHint("task_router")
     assert sent(path, body) == {"model": "large-model", "n": 1} | LEAST[path]
 
 
 @pytest.mark.parametrize("path", LEAST)
 def test_each_address_is_an_operation_of_its_own(path: str) -> None:
-    only = asked(path, {"model": "auto"} | LEAST[path]).to_upstream(frozenset({SURFACES[path].operation}), "m")
+    only = parsed(path, {"model": "auto"} | LEAST[path]).to_upstream(frozenset({PATHS[path].operation}), "m")
     assert only is not None
-    assert only.operation == SURFACES[path].operation
+    assert only.operation == PATHS[path].operation
 
 
 @pytest.mark.parametrize("path", LEAST)
 @pytest.mark.parametrize("model", [None, "", 7, ["auto"]])
 def test_a_request_without_a_model_is_refused(path: str, model: Any) -> None:
     with pytest.raises(RequestError, match=r"^model is missing"):
-        asked(path, {"model": model} | LEAST[path])
+        parsed(path, {"model": model} | LEAST[path])
 
 
 @pytest.mark.parametrize(
@@ -101,13 +98,13 @@ def test_a_request_without_a_model_is_refused(path: str, model: Any) -> None:
 )
 def test_a_request_without_a_prompt_is_refused_by_its_fields_name(path: str, missing: str) -> None:
     with pytest.raises(RequestError, match=f"^{missing} "):
-        asked(path, {"model": "auto"})
+        parsed(path, {"model": "auto"})
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
 def test_ollamas_request_to_load_a_model_says_nothing_and_goes_to_an_ollama_alone(path: str) -> None:
-    request = asked(path, {"model": "small"})
-    assert request.text == ""
+    request = parsed(path, {"model": "small"})
+    assert not any(message.text for message in request.messages)
     assert sent(path, {"model": "small"}) == {"model": "large-model"}
     assert request.to_upstream(frozenset({Operation.CHAT}), "m") is None
 
@@ -116,7 +113,7 @@ def test_ollamas_request_to_load_a_model_says_nothing_and_goes_to_an_ollama_alon
 @pytest.mark.parametrize("messages", ["hello", {}, ["hello"], 7])
 def test_messages_of_another_shape_are_refused(path: str, messages: Any) -> None:
     with pytest.raises(RequestError, match="messages"):
-        asked(path, {"model": "auto", "messages": messages})
+        parsed(path, {"model": "auto", "messages": messages})
 
 
 @pytest.mark.parametrize(
@@ -135,13 +132,13 @@ def test_messages_of_another_shape_are_refused(path: str, messages: Any) -> None
 )
 def test_what_is_no_json_is_refused_wherever_it_stands(body: bytes) -> None:
     with pytest.raises(RequestError, match="not valid JSON"):
-        asked(CHAT, body)
+        parsed(CHAT, body)
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"null", b"1"])
 def test_json_that_is_no_object_is_refused(body: bytes) -> None:
     with pytest.raises(RequestError, match="must be a JSON object"):
-        asked(CHAT, body)
+        parsed(CHAT, body)
 
 
 @pytest.mark.parametrize("path", LEAST)
@@ -151,8 +148,8 @@ def test_json_that_is_no_object_is_refused(body: bytes) -> None:
 def test_no_body_is_worse_than_refused(path: str, body: dict[str, Any]) -> None:
     for speaks in (frozenset(Operation), frozenset({Operation.CHAT, Operation.EMBEDDINGS})):
         try:
-            request = asked(path, {"model": "auto"} | LEAST[path] | body)
-            assert isinstance(request.text, str)
+            request = parsed(path, {"model": "auto"} | LEAST[path] | body)
+            assert all(isinstance(message.text, str) for message in request.messages)
             assert request.features.tokens >= 0
             assert isinstance(request.stream, bool)
             assert isinstance(request.user, str | None)
@@ -176,7 +173,7 @@ def test_no_body_is_worse_than_refused(path: str, body: dict[str, Any]) -> None:
     ],
 )
 def test_a_stream_is_what_the_api_takes_for_one(path: str, stream: bool | None, streamed: bool) -> None:
-    assert asked(path, {"model": "auto", "stream": stream} | LEAST[path]).stream is streamed
+    assert parsed(path, {"model": "auto", "stream": stream} | LEAST[path]).stream is streamed
 
 
 @pytest.mark.parametrize(
@@ -190,7 +187,7 @@ def test_a_stream_is_what_the_api_takes_for_one(path: str, stream: bool | None, 
     ],
 )
 def test_the_tag_that_ollamas_clients_add_to_our_own_names_is_taken_off(model: str, asked_for: str) -> None:
-    assert asked("/api/chat", {"model": model} | LEAST["/api/chat"]).hint == RoutingHint(model=asked_for)
+    assert parsed("/api/chat", {"model": model} | LEAST["/api/chat"]).hint == RoutingHint(model=asked_for)
 
 
 @pytest.mark.parametrize(
@@ -204,13 +201,13 @@ def test_the_tag_that_ollamas_clients_add_to_our_own_names_is_taken_off(model: s
     ],
 )
 def test_the_user_is_the_clients_word(path: str, fields: dict[str, Any], user: str | None) -> None:
-    assert asked(path, {"model": "auto"} | LEAST[path] | fields).user == user
+    assert parsed(path, {"model": "auto"} | LEAST[path] | fields).user == user
 
 
 def test_a_conversation_keeps_its_name_from_turn_to_turn() -> None:
     began = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}]
     later = [*began, {"role": "assistant", "content": "hi"}, {"role": "user", "content": "sort a list"}]
-    first, second = (asked(CHAT, {"model": "auto", "messages": messages}).conversation for messages in (began, later))
+    first, second = (parsed(CHAT, {"model": "auto", "messages": messages}).conversation for messages in (began, later))
     assert first == second
 
 
@@ -225,7 +222,7 @@ def test_a_conversation_keeps_its_name_from_turn_to_turn() -> None:
     ],
 )
 def test_what_begins_otherwise_is_another_conversation(path: str, instructions: dict[str, Any]) -> None:
-    one, other = (asked(path, {"model": "auto"} | LEAST[path] | fields) for fields in ({}, instructions))
+    one, other = (parsed(path, {"model": "auto"} | LEAST[path] | fields) for fields in ({}, instructions))
     assert one.conversation != other.conversation
 
 
@@ -239,4 +236,4 @@ def test_what_begins_otherwise_is_another_conversation(path: str, instructions: 
     ],
 )
 def test_what_an_upstream_does_not_speak_is_not_said_to_it(path: str, speaks: set[Operation]) -> None:
-    assert asked(path, {"model": "auto"} | LEAST[path]).to_upstream(frozenset(speaks), "m") is None
+    assert parsed(path, {"model": "auto"} | LEAST[path]).to_upstream(frozenset(speaks), "m") is None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edge_router.asgi.body import BodyTooLargeError
-from edge_router.controller.api.request import RequestFeatures
+from edge_router.controller.api import RequestFeatures
 from edge_router.controller.auth.size import check_size, largest
 from edge_router.controller.settings import RequestLimits
 

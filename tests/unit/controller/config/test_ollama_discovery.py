@@ -5,7 +5,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api import Operation
 from edge_router.controller.config import ollama_discovery
 from edge_router.errors import ConfigError
 from tests.support.fake_ollama import fake_ollama

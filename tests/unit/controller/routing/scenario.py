@@ -7,7 +7,7 @@ from typing import Any
 
 from edge_router.cli.dry_run import DryRunRequest
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.api.request import LlmRequest, RequestFeatures, RoutingHint
+from edge_router.controller.api import LlmRequest, Message, RequestFeatures, RoutingHint
 from edge_router.controller.caller import Caller
 from edge_router.controller.classifier import Classification, ClassifierFault, DecisionSource, Labels
 from edge_router.controller.classifier.decision import Decision
@@ -61,7 +61,10 @@ def routes(**content: Any) -> RouterConfig:
 
 def llm_request(model: str = "auto", text: str = "hello", **content: Any) -> DryRunRequest:
     return DryRunRequest(
-        text, content.pop("hint", RoutingHint(model=model)), content.pop("features", RequestFeatures()), **content
+        [Message("user", text)],
+        content.pop("hint", RoutingHint(model=model)),
+        content.pop("features", RequestFeatures()),
+        **content,
     )
 
 

@@ -6,12 +6,9 @@ from typing import Any
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.api.operation import Operation
-from edge_router.controller.api.operations import surfaces
-from edge_router.controller.api.request import RequestFeatures, RoutingHint
+from edge_router.controller.api import PATHS, Operation, RequestFeatures, RoutingHint
 from edge_router.controller.caller import Caller
 from edge_router.controller.classifier import ClassifierFault
-from edge_router.controller.config import TextConfig
 from edge_router.controller.routing.errors import LocalOnlyError, NotAllowedError, UnsupportedOperationError
 from edge_router.controller.routing.router import Router
 from edge_router.errors import ForbiddenError, NotFoundError, RequestError
@@ -67,7 +64,7 @@ async def test_a_local_only_request_never_reaches_a_remote_upstream(
     """Only a local shadow gets the request."""
     given = {**BOTH, **content}
     given["rules"] = [*content.get("rules", ()), MARK]
-    request = llm_request(hint=hint, features=RequestFeatures(helper="helpers" in content))
+    request = llm_request(hint=hint, features=RequestFeatures(background_task="helpers" in content))
     headers = {"header": LOCAL, "rule": {"x-data": "private"}, "key": {}}[marked]
     around = context(headers=headers, caller=Caller("k", local_only=marked == "key"))
     router = Router(routes(**given), Classifier())
@@ -165,9 +162,7 @@ async def test_an_upstream_that_a_translation_reaches_is_used() -> None:
     """An Ollama client's chat; one upstream answers chats, the other one does not."""
     content = {"upstreams": speaking(large=[Operation.EMBEDDINGS]), "fallbacks": {"all": ["large", "small"]}}
     names = routes(**content).names
-    chat = surfaces(TextConfig(), names)["/api/chat"].parse(
-        b'{"model": "all", "messages": [{"role": "user", "content": "hello"}]}'
-    )
+    chat = PATHS["/api/chat"].parse(b'{"model": "all", "messages": [{"role": "user", "content": "hello"}]}', names)
     assert list((await planned(content, chat)).upstreams) == ["small"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from edge_router.contract import TASK_ROUTER
-from edge_router.controller.api.request import RoutingHint
+from edge_router.controller.api import RoutingHint
 from edge_router.errors import NotFoundError
 from tests.unit.controller.routing.scenario import UPSTREAMS, Classifier, llm_request, planned
 

@@ -1,8 +1,9 @@
-"""The plan in the reply's headers."""
+"""The plan in the reply's headers and in the answer of `/v1/route`."""
 
+import msgspec
 import pytest
 
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api import Operation
 from edge_router.controller.classifier import DecisionSource
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
@@ -46,6 +47,42 @@ def test_headers_hold_no_unknown_value() -> None:
         "x-edge-router-upstream": "small",
         "x-edge-router-model": "m",
     }
+
+
+def test_the_answer_of_a_dry_run_holds_the_decision_and_its_reasons() -> None:
+    task = decision("Code", 0.75, 0.5)
+    plan = Plan(
+        ("large", "small"),
+        "triton",
+        "task_router",
+        task,
+        "Code",
+        rule="long",
+        source=DecisionSource.SERVER,
+        decisions={"task_router": task},
+    )
+    assert msgspec.json.decode(msgspec.json.encode(plan.to_json("large-model"))) == {
+        "object": "route",
+        "upstreams": ["large", "small"],
+        "model": "large-model",
+        "strategy": "triton",
+        "policy": "task_router",
+        "label": "Code",
+        "confidence": 0.75,
+        "score": 0.5,
+        "probabilities": {"Code": 0.75, "Other": 0.25},
+        "decisions": {"task_router": {"label": "Code", "score": 0.5, "probabilities": {"Code": 0.75, "Other": 0.25}}},
+        "rule": "long",
+        "source": "server",
+        "level": "server",
+        "degraded": None,
+    }
+
+
+def test_the_answer_of_a_dry_run_without_a_decision_holds_nulls() -> None:
+    answer = Plan(("small",), "pinned").to_json("small-model")
+    assert (answer["model"], answer["strategy"], answer["label"]) == ("small-model", "pinned", None)
+    assert (answer["confidence"], answer["score"], answer["probabilities"]) == (None, None, None)
 
 
 @pytest.mark.parametrize(("model", "said"), [("zoé", "zo?"), ("a\r\nx-evil: 1", "a??x-evil: 1")])

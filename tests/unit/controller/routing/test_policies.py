@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.api.request import RoutingHint
+from edge_router.controller.api import RoutingHint
 from edge_router.controller.classifier import ClassifierFault
 from edge_router.errors import NotFoundError
 from tests.unit.controller.routing.scenario import Classifier, llm_request, planned

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.api.request import RequestFeatures
+from edge_router.controller.api import RequestFeatures
 from edge_router.controller.classifier import ClassifierFault
 from edge_router.controller.routing.router import Router
 from tests.unit.controller.routing.scenario import (
@@ -127,7 +127,7 @@ async def test_rules_without_a_decision_hold_when_no_classifier_answers() -> Non
 
 async def test_background_tasks_go_to_their_target_before_the_rules() -> None:
     content = {"helpers": "medium", "rules": [{"to": "large"}]}
-    plan = await planned(content, llm_request(features=RequestFeatures(helper=True)))
+    plan = await planned(content, llm_request(features=RequestFeatures(background_task=True)))
     assert (list(plan.upstreams), plan.rule) == (["medium", "small"], "helpers")
     assert (await planned(content)).upstreams[0] == "large"
 

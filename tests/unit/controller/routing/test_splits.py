@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge_router.cli.dry_run import DryRunRequest
-from edge_router.controller.api.request import RequestFeatures
+from edge_router.controller.api import RequestFeatures
 from edge_router.controller.caller import Caller
 from edge_router.controller.config import AffinityConfig
 from edge_router.controller.routing.affinity import Affinity
@@ -158,7 +158,7 @@ async def test_pinned_requests_and_background_tasks_have_no_affinity() -> None:
     kept = Kept()
     await kept.first(needs=True)
     assert await kept.first(model="small") == "small"
-    chore = llm_request(features=RequestFeatures(helper=True))
+    chore = llm_request(features=RequestFeatures(background_task=True))
     assert (await kept.router.plan(chore, context())).upstreams[0] == "small"
 
 

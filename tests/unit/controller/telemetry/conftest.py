@@ -1,6 +1,6 @@
 """Records of requests that are over."""
 
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api import Operation
 from edge_router.controller.record import RequestRecord
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api import Operation
 from edge_router.controller.config import UpstreamConfig
 from edge_router.controller.settings import RequestLimits
 from edge_router.controller.upstream.client import UpstreamClient

@@ -3,7 +3,8 @@
 import orjson
 import pytest
 
-from edge_router.controller.upstream.first_token import EVENT_STREAM, JSON_LINES, FirstTokenDetector, NotAnAnswerError
+from edge_router.controller.api import EVENT_STREAM, JSON_LINES
+from edge_router.controller.upstream.first_token import FirstTokenDetector, NotAnAnswerError
 
 CHAT = "chat.completion.chunk"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_router.controller.api.operation import Operation
+from edge_router.controller.api import Operation
 from edge_router.controller.record import RequestRecord
 from edge_router.controller.upstream.stream_end import BYTES, HELD_BYTES, StreamEndDetector
 from edge_router.controller.upstream.usage import count

@@ -1,4 +1,4 @@
-"""A stream's messages are the same however it is cut."""
+"""A stream yields the same messages wherever it is cut."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_router.controller.api.events import Events, JsonLines
+from edge_router.controller.api import EventStreamParser, JsonLinesParser
 
 STREAM = (
     "\ufeffdata: one\n\ndata:two\r\n\r\ndata: three\r\r: a comment\n\nevent: ping\nid: 1\nretry: 9\n\n"
@@ -22,7 +22,7 @@ def cut(content: bytes, at: list[int]) -> list[bytes]:
 
 @given(st.lists(st.integers(0, len(STREAM))))
 def test_events(at: list[int]) -> None:
-    events = Events()
+    events = EventStreamParser()
     assert [message for piece in cut(STREAM, at) for message in events.feed(piece)] == MESSAGES
 
 
@@ -30,6 +30,6 @@ def test_events(at: list[int]) -> None:
 @given(at=st.lists(st.integers(0, 100)))
 def test_json_lines(end: bytes, at: list[int]) -> None:
     content = end.join([b'{"a": 1}', b"", '{"b": "ü"}'.encode(), b"", b'{"c"'])
-    lines = JsonLines()
+    lines = JsonLinesParser()
     found = [message for piece in cut(content, at) for message in lines.feed(piece)]
     assert found == [b'{"a": 1}', '{"b": "ü"}'.encode()]

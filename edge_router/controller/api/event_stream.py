@@ -1,13 +1,15 @@
-"""A stream's messages, however it is cut into pieces: of server-sent events, or of JSON lines."""
+"""Incremental parsers of streamed answers: server-sent events and JSON lines. They accept pieces cut at any byte."""
 
 import re
 from collections.abc import Iterator
 
+EVENT_STREAM = "text/event-stream"
+JSON_LINES = "application/x-ndjson"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
 
-class Lines:
+class LineParser:
     """Complete lines, ended by LF, CRLF or CR."""
 
     def __init__(self) -> None:
@@ -15,33 +17,34 @@ class Lines:
         self._after_cr = False
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """The lines that are complete now, without their ends: to be read to the last, unless no more is fed."""
+        """Yields the lines that `piece` completes, without their ends. The iterator must be exhausted before the next
+        `feed`."""
         if self._after_cr and piece:
-            piece = piece.removeprefix(b"\n")  # the other half of a CRLF that was cut in two
+            piece = piece.removeprefix(b"\n")  # the second half of a CRLF that was cut in two
         self._after_cr = piece.endswith(b"\r")
-        seen, at = self._rest + piece, 0
-        for end in _LINE_END.finditer(seen):
-            yield seen[at : end.start()]
+        buffer, at = self._rest + piece, 0
+        for end in _LINE_END.finditer(buffer):
+            yield buffer[at : end.start()]
             at = end.end()
-        self._rest = seen[at:]
+        self._rest = buffer[at:]
 
 
-class JsonLines:
-    """Messages of `application/x-ndjson`."""
+class JsonLinesParser:
+    """Messages of `application/x-ndjson`: the lines that are not blank."""
 
     def __init__(self) -> None:
-        self._lines = Lines()
+        self._lines = LineParser()
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         return (line for line in self._lines.feed(piece) if line.strip())
 
 
-class Events:
-    """Messages of `text/event-stream`: the data of each event; comments and the other fields are left out
+class EventStreamParser:
+    """Messages of `text/event-stream`: the `data` of each event. Comments and other fields are ignored
     (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
     def __init__(self) -> None:
-        self._lines = Lines()
+        self._lines = LineParser()
         self._data: list[bytes] = []
         self._first = True
 
