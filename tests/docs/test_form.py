@@ -11,6 +11,7 @@ from tests.docs.markdown import DOCUMENTS, ROOT, Document, is_rule
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 BY_NAME = {document.path: document for document in DOCUMENTS}
 PLACEHOLDER = re.compile(r"<\w+>|\bN\b")
+FILE = re.compile(r"[\w.<>*-]+/([\w./<>*-]*(/|\.(md|py|ya?ml|toml|pbtxt|txt|jsonl?|npz|onnx|sh|service))|)")
 LAYER_FILE = re.compile(r"docker-compose\.[\w-]+\.yaml")
 
 
@@ -41,9 +42,9 @@ def test_every_file_that_is_named_exists(document: Document) -> None:
     for code in document.code:
         if LAYER_FILE.fullmatch(code):
             assert (ROOT / "compose" / code).exists(), f"{document}: no compose/{code}"
-        elif re.fullmatch(r"[\w./<>*-]+/[\w./<>*-]*", code) and code.partition("/")[0] in folders:
+        elif FILE.fullmatch(code) or (re.fullmatch(r"[\w./<>*-]+", code) and code.partition("/")[0] in folders):
             pattern = PLACEHOLDER.sub("*", code).rstrip("/")
-            places = [ROOT, document.path.parent]
+            places = [ROOT, document.path.parent, ROOT / "model_repository"]
             assert any(any(place.glob(pattern)) for place in places), f"{document}: no file or folder {code}"
 
 
