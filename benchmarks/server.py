@@ -1,4 +1,4 @@
-"""The light server against Triton, in turns, over the same repository, each in its container."""
+"""Compares the light server with Triton: same repository, each in its container, measured alternately."""
 
 import contextlib
 import http.client
@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import docker
+import msgspec
 import numpy as np
-import orjson
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -36,7 +36,8 @@ WARM_UP = 30
 
 @dataclass
 class Measured:
-    """`p50_ms` by tokens, medians over the rounds; `per_second` at 8 clients and 32 tokens."""
+    """Figures of one server, one value a round. `p50_ms`: latency by tokens; `per_second`: requests of 32 tokens from 8
+    clients."""
 
     ready_s: float = 0
     rss_mb: float = 0
@@ -50,33 +51,34 @@ class Measured:
 
 
 def main(
-    rounds: Annotated[int, typer.Option(min=1, help="Each server has as many turns.")] = 9,
-    calls: Annotated[int, typer.Option(min=10, help="Requests a turn and length.")] = 60,
-    seconds: Annotated[float, typer.Option(min=0.5, help="Of a turn of throughput.")] = 2,
-    json: Annotated[bool, typer.Option("--json")] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; each measures both servers.")] = 9,
+    calls: Annotated[int, typer.Option(min=10, help="Requests a round and prompt length.")] = 60,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Seconds of throughput a round.")] = 2,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure both servers in turns."""
+    """Measure both servers alternately."""
     pipeline = open_pipeline(None, None)
     prompts = {tokens: prompt_of(pipeline, tokens) for tokens in LENGTHS}
-    found = {name: Measured() for name in IMAGES}
+    servers = {name: Measured() for name in IMAGES}
     with contextlib.ExitStack() as stack, Progress(transient=True) as progress:
-        urls = {name: stack.enter_context(running(image, found[name])) for name, image in IMAGES.items()}
+        urls = {name: stack.enter_context(running(image, servers[name])) for name, image in IMAGES.items()}
         steps = progress.add_task("measuring", total=rounds * len(urls))
         for _ in range(rounds):
             for name, url in urls.items():
-                turn(url, prompts, found[name], calls, seconds)
+                measure_round(url, prompts, servers[name], calls, seconds)
                 progress.advance(steps)
         for name in urls:
-            found[name].rss_mb = resident(name)
-    summaries = {name: measured.summary() for name, measured in found.items()}
+            servers[name].rss_mb = resident(name)
+    summaries = {name: measured.summary() for name, measured in servers.items()}
     if json:
-        typer.echo(orjson.dumps(summaries, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(msgspec.json.format(msgspec.json.encode(summaries)).decode())
     else:
         Console().print(as_table(summaries))
 
 
 @contextlib.contextmanager
 def running(image: str, measured: Measured) -> Iterator[str]:
+    """Runs a server's container and yields its URL when it is ready."""
     mounts = {str(ROOT / "model_repository"): {"bind": "/models", "mode": "ro"}}
     mounts[str(CPU_LAYER)] = {"bind": "/models/task_router/config.pbtxt", "mode": "ro"}
     client: Any = docker.from_env()
@@ -88,7 +90,7 @@ def running(image: str, measured: Measured) -> Iterator[str]:
     try:
         container.reload()
         url = f"http://{container.attrs['NetworkSettings']['IPAddress']}:8000"
-        until_it_answers(url)
+        wait_until_ready(url)
         measured.ready_s = time.monotonic() - started
         yield url
     finally:
@@ -96,62 +98,65 @@ def running(image: str, measured: Measured) -> Iterator[str]:
         client.close()
 
 
-def until_it_answers(url: str) -> None:
+def wait_until_ready(url: str) -> None:
     body, headers = encoded({"INPUT": np.array([[b"ready?"]], dtype=np.object_)})
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, AssertionError, http.client.HTTPException):
-            ask(connected(url), body, headers)
+            infer(connect(url), body, headers)
             return
         time.sleep(0.01)
-    raise SystemExit(f"{url} does not answer")
+    raise SystemExit(f"{url} does not answer within 60 s")
 
 
-def turn(url: str, prompts: dict[int, Tensors], measured: Measured, calls: int, seconds: float) -> None:
+def measure_round(url: str, prompts: dict[int, Tensors], measured: Measured, calls: int, seconds: float) -> None:
     for tokens, prompt in prompts.items():
         body, headers = encoded(prompt)
-        connection = connected(url)
+        connection = connect(url)
         times = [timed(connection, body, headers) for _ in range(WARM_UP + calls)][WARM_UP:]
         measured.p50_ms[tokens].append(float(np.median(times)) * 1000)
     body, headers = encoded(prompts[32])
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(CLIENTS) as pool:
-        counts = list(pool.map(lambda _: answered(url, body, headers, deadline), range(CLIENTS)))
+        counts = list(pool.map(lambda _: requests_until(deadline, url, body, headers), range(CLIENTS)))
     measured.per_second.append(sum(counts) / seconds)
 
 
-def answered(url: str, body: bytes, headers: dict[str, str], deadline: float) -> int:
-    connection, count = connected(url), 0
+def requests_until(deadline: float, url: str, body: bytes, headers: dict[str, str]) -> int:
+    """Sends one request after another; returns how many were answered."""
+    connection, count = connect(url), 0
     while time.monotonic() < deadline:
-        ask(connection, body, headers)
+        infer(connection, body, headers)
         count += 1
     return count
 
 
 def timed(connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]) -> float:
+    """The duration of one request in seconds."""
     started = time.perf_counter()
-    ask(connection, body, headers)
+    infer(connection, body, headers)
     return time.perf_counter() - started
 
 
 def encoded(prompt: Tensors) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of an inference request."""
     body, length = encode_request(prompt, [])
     return body, {HEADER_LENGTH: str(length), "Content-Type": "application/octet-stream"}
 
 
-def connected(url: str) -> http.client.HTTPConnection:
+def connect(url: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
 
 
-def ask(connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]) -> None:
+def infer(connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]) -> None:
     connection.request("POST", f"/v2/models/{ENSEMBLE}/infer", body, headers)
-    reply = connection.getresponse()
-    content = reply.read()
-    assert reply.status == 200, content
+    response = connection.getresponse()
+    content = response.read()
+    assert response.status == 200, content
 
 
 def resident(name: str) -> float:
-    """Megabytes of all processes of the container, as the kernel counts them resident."""
+    """Resident memory of all processes of the container together, in megabytes."""
     container = f"edge-router-benchmark-{IMAGES[name].partition(':')[0]}"
     listed = subprocess.run(
         ["docker", "exec", container, "sh", "-c", "grep -h VmRSS /proc/[0-9]*/status"], capture_output=True, text=True
@@ -161,17 +166,18 @@ def resident(name: str) -> float:
 
 def as_table(summaries: dict[str, dict[str, Any]]) -> Table:
     table = Table("", *summaries, "light : Triton", box=None, pad_edge=False)
-    theirs, ours = summaries["Triton"], summaries["light"]
+    triton, light = summaries["Triton"], summaries["light"]
     rows: list[tuple[str, Any, Any]] = [
-        (f"p50 ms at {tokens} tokens", theirs["p50_ms"][str(tokens)], ours["p50_ms"][str(tokens)]) for tokens in LENGTHS
+        (f"p50 ms at {tokens} tokens", triton["p50_ms"][str(tokens)], light["p50_ms"][str(tokens)])
+        for tokens in LENGTHS
     ]
-    rows += [(f"requests/s, {CLIENTS} clients", theirs["per_second"], ours["per_second"])]
+    rows += [(f"requests/s, {CLIENTS} clients", triton["per_second"], light["per_second"])]
     rows += [
-        ("resident MB", theirs["rss_mb"], ours["rss_mb"]),
-        ("seconds until ready", theirs["ready_s"], ours["ready_s"]),
+        ("resident MB", triton["rss_mb"], light["rss_mb"]),
+        ("seconds until ready", triton["ready_s"], light["ready_s"]),
     ]
-    for name, triton, light in rows:
-        table.add_row(name, str(triton), str(light), f"{light / triton:.2f}")
+    for name, reference, own in rows:
+        table.add_row(name, str(reference), str(own), f"{own / reference:.2f}")
     return table
 
 

@@ -1,11 +1,10 @@
 #!/usr/bin/env python
-"""Writes a checkpoint in exactly the layout of NVIDIA's prompt-task-and-complexity-classifier, with random weights.
+"""Writes a checkpoint with random weights in the exact layout of NVIDIA's prompt-task-and-complexity-classifier.
 
     scripts/make_checkpoint.py FOLDER [--size base] [--outliers RATIO] [--seed N]
 
-The published weights cannot be fetched everywhere; what has to work with them is proved on these. Weights are seeded,
-the heads are centred so that prompts get different answers, and the tokenizer is trained on the prompts of
-training/data.
+Tests and benchmarks use it, because the published weights cannot be downloaded everywhere. The weights are seeded, and
+the tokenizer is trained on the prompts of training/data.
 """
 
 import argparse
@@ -36,7 +35,7 @@ SPECIAL: dict[str, Any] = {
     "unk_piece": "[UNK]",
 }
 SPARE_WORDS = 100
-"""Rows of the embedding beyond the pieces, as in the published one: [MASK] is the first of them."""
+"""Rows of the embedding after the pieces, as in the published network; the first one is [MASK]."""
 BUCKETS = 256
 OUTLIER_CHANNELS, OUTLIER_UNITS = 6, 8
 
@@ -89,12 +88,14 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Size:
+    """Dimensions of a network."""
+
     layers: int
     width: int
     inner: int
     pieces: int
     words: int | None = None
-    """Rows of the embedding; None = just beyond the pieces."""
+    """Rows of the embedding; None = the pieces and SPARE_WORDS."""
     scale: float = 0.02
     """Standard deviation of the weights."""
 
@@ -106,7 +107,8 @@ SIZES = {
 
 
 def make(folder: Path, size: Size = SIZES["tiny"], *, outliers: float = 1, seed: int = 0) -> None:
-    """`outliers`: how much larger a few channels are than the others, as in trained networks; 1 = none is."""
+    """Writes the checkpoint. `outliers`: ratio of a few channels to the others, as in trained networks; 1 = no
+    outliers."""
     folder.mkdir(parents=True, exist_ok=True)
     model = spm(size.pieces)
     (folder / "spm.model").write_bytes(model)
@@ -116,11 +118,13 @@ def make(folder: Path, size: Size = SIZES["tiny"], *, outliers: float = 1, seed:
     if outliers != 1:
         add_outliers(tensors, size, outliers, np.random.default_rng(seed))
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)  # the library writes for its owner alone; a container reads as another
+    (folder / "model.safetensors").chmod(
+        0o644
+    )  # the library makes it readable for its owner only; a container has another user
 
 
 def spm(pieces: int) -> bytes:
-    """A Unigram model with the special tokens where DeBERTa-v3 has them."""
+    """Trains a SentencePiece unigram model with the special tokens of DeBERTa-v3."""
     written = io.BytesIO()
     with gzip.open(PROMPTS, "rt") as rows:
         sentencepiece.SentencePieceTrainer.train(
@@ -137,7 +141,7 @@ def spm(pieces: int) -> bytes:
 
 
 def weights(size: Size, words: int, chance: np.random.Generator) -> dict[str, Array]:
-    """FP32, by the published names."""
+    """Random FP32 weights by their published names."""
 
     def normal(*shape: int) -> Array:
         return chance.standard_normal(shape, dtype=np.float32) * np.float32(size.scale)
@@ -168,10 +172,10 @@ def weights(size: Size, words: int, chance: np.random.Generator) -> dict[str, Ar
 
 
 def add_outliers(tensors: dict[str, Array], size: Size, ratio: float, chance: np.random.Generator) -> None:
-    """Scales a few channels of what leaves every layer norm, and a few units between the feed-forward steps, and what
-    reads them the other way."""
+    """Scales a few output channels of every layer norm and a few units inside the feed-forward steps by `ratio`, and
+    the weights that read them by its inverse."""
     channels = chance.choice(size.width, OUTLIER_CHANNELS, replace=False)
-    # What passes a layer norm again is divided by a deviation that the outliers dominate.
+    # The next layer norm divides by a standard deviation that the outliers dominate.
     deviation = math.sqrt(1 + OUTLIER_CHANNELS * (ratio**2 - 1) / size.width)
     for name in (name for name in tensors if ".layer." in name and name.endswith("LayerNorm.weight")):
         tensors[name] *= np.float32(deviation)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/retrace_cpu.py CHECKPOINT [--out model.pt] [--device cpu|cuda]   is `edge-router models retrace`."""
+"""scripts/retrace_cpu.py CHECKPOINT [--out model.pt] [--device cpu|cuda]   runs `edge-router models retrace`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What was measured, for people: a table, the ratios that count, a plot."""
+"""Reports of the classifier benchmark: a table, a summary of ratios, a plot."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,13 +9,13 @@ from rich.table import Table
 from benchmarks.classifier.variants import BATCH, BLUEPRINT, FLOOR, LENGTHS, REFERENCE, SERVED, SHORT, VARIANTS
 
 Figures: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""By variant: the fields of `Measured`, as JSON has them."""
+"""The fields of `Measured` as JSON, by variant."""
 
 
-def ratios(found: Figures, name: str) -> dict[str, float]:
-    """How many times faster than the reference, by tokens."""
-    theirs, ours = found[REFERENCE]["p50_ms"], found[name]["p50_ms"]
-    return {tokens: theirs[tokens] / ours[tokens] for tokens in theirs}
+def ratios(figures: Figures, name: str) -> dict[str, float]:
+    """The speed of a variant relative to the reference, by tokens: 2 = twice as fast."""
+    reference, own = figures[REFERENCE]["p50_ms"], figures[name]["p50_ms"]
+    return {tokens: reference[tokens] / own[tokens] for tokens in reference}
 
 
 def summary(found: Figures) -> str:
@@ -23,11 +23,11 @@ def summary(found: Figures) -> str:
     served = found[SERVED]["p50_ms"]
     twice = found[BLUEPRINT]["p50_ms"][str(SHORT)] / served[str(SHORT)]
     floor = served[str(SHORT)] / found[FLOOR]["p50_ms"][str(SHORT)]
-    told = ", ".join(f"{ratio:.3g}x at {tokens}" for tokens, ratio in faster.items())
+    by_length = ", ".join(f"{ratio:.3g}x at {tokens}" for tokens, ratio in faster.items())
     return (
-        f"lean int8 against TorchScript padded to 512: {told} tokens\n"
-        f"both policies on one network against two padded models, {SHORT} tokens: {twice:.3g}x\n"
-        f"lean int8 against its products alone, {SHORT} tokens: {floor:.2f}x\n"
+        f"speed of lean int8 relative to TorchScript padded to 512: {by_length} tokens\n"
+        f"speed of one network for both policies relative to two padded models, {SHORT} tokens: {twice:.3g}x\n"
+        f"time of lean int8 relative to its matrix products alone, {SHORT} tokens: {floor:.2f}x\n"
     )
 
 

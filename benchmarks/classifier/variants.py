@@ -1,5 +1,7 @@
-"""The forms of a network, and what is measured of each: latency, memory, load time, disk. Run as a module it measures
-one, in a process that holds nothing else."""
+"""The variants of the network, and their measurement: latency, throughput, memory, load time, disk space.
+
+Run as a module it measures one variant in a process that holds nothing else.
+"""
 
 import gc
 import json
@@ -22,20 +24,22 @@ from edge_router.tensors import Array
 LENGTHS = (16, 32, 64, 128, 512)
 PADDED = 512
 SHORT = 32
-"""Tokens of the prompts that memory and throughput are told for: most prompts are not longer."""
+"""Length in tokens of the prompts for memory and throughput; most prompts are not longer."""
 BATCH, BATCH_CALLS = 8, 3
-"""Rows of a run where throughput is told for rows together."""
+"""Rows of a run and number of runs for the throughput of batches."""
 SECONDS, LEAST_CALLS, MOST_CALLS = 2.0, 7, 200
-"""Of a length: as many calls as fit, within bounds."""
+"""Seconds for each length, and limits of the number of calls in them."""
 FIRST_WORD = 4
-"""Below are the special tokens."""
+"""The first token id after the special tokens."""
 
 Call: TypeAlias = Callable[[Array], object]
-"""ids INT64 [rows, tokens] -> logits, of every policy."""
+"""Runs the network: ids INT64 [rows, tokens] -> logits of every policy."""
 
 
 @dataclass(frozen=True)
 class Variant:
+    """A way to run the network; `folder` holds its format."""
+
     title: str
     folder: str
     open: Callable[[Path], Call]
@@ -43,20 +47,22 @@ class Variant:
 
 @dataclass(frozen=True)
 class Measured:
+    """Figures of one variant."""
+
     p50_ms: Mapping[int, float]
-    """By tokens."""
+    """Median latency by tokens."""
     load_s: float
     loaded_mb: float
-    """Resident after loading,"""
+    """Resident memory after loading."""
     short_mb: float
-    """after prompts of 16 and 32 tokens,"""
+    """Resident memory after prompts of 16 and 32 tokens."""
     end_mb: float
-    """and after all lengths."""
+    """Resident memory after prompts of all lengths."""
     disk_mb: float
     per_second: float
-    """Prompts of 32 tokens, one after the other,"""
+    """Prompts of 32 tokens, one at a time."""
     per_second_batched: float
-    """and eight in a run."""
+    """Prompts of 32 tokens in batches of eight."""
 
 
 def unpadded(run: Callable[[Array, Array], object]) -> Call:
@@ -85,25 +91,24 @@ def one_trace(folder: Path) -> Call:
 
 
 def two_traces(folder: Path) -> Call:
-    """A model for each policy, as NVIDIA's blueprint has it."""
+    """One model for each policy, as in NVIDIA's blueprint."""
     calls = [padded(trace(folder).run), padded(trace(folder).run)]
     return lambda ids: [call(ids) for call in calls]
 
 
 def products_alone(folder: Path) -> Call:
-    """The floor: what the linear layers take, and nothing around them."""
+    """Only the matrix products of the linear layers: the lower bound of the time."""
     session = open_session(folder / "model.onnx", EngineSettings())
     chance = np.random.default_rng(0)
 
     def call(ids: Array) -> object:
-        given = inputs.setdefault(ids.size, _levels(session, chance, ids.size))
-        return session.run(None, given)
+        return session.run(None, inputs.setdefault(ids.size, _random_inputs(session, chance, ids.size)))
 
     inputs: dict[int, dict[str, Array]] = {}
     return call
 
 
-def _levels(session: Any, chance: np.random.Generator, tokens: int) -> dict[str, Array]:
+def _random_inputs(session: Any, chance: np.random.Generator, tokens: int) -> dict[str, Array]:
     return {
         node.name: chance.integers(0, 256, (tokens, node.shape[1]), dtype=np.uint8) for node in session.get_inputs()
     }
@@ -123,7 +128,7 @@ VARIANTS: Mapping[str, Variant] = {
 
 
 def measure(folder: Path, variant: Variant, words: int) -> Measured:
-    """`folder`: of all forms; `words`: size of the vocabulary."""
+    """Measures one variant. `folder`: holds all formats; `words`: size of the vocabulary."""
     chance = np.random.default_rng(0)
     started = time.perf_counter()
     call = variant.open(folder / variant.folder)

@@ -1,5 +1,5 @@
-"""The controller as a relay, classification off, against a direct call to the same upstream: added latency, throughput,
-streams, memory. Other relays stand beside it."""
+"""Measures the controller as a relay without classification, relative to direct calls of the same upstream: added
+latency, throughput, streams, memory. Other relays are measured beside it."""
 
 import contextlib
 import os
@@ -13,72 +13,74 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import orjson
+import msgspec
 import typer
 import uvloop
 from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.controller import machine, systems
-from benchmarks.controller.loader import BrokenError, as_many_as, flood, times, until
+from benchmarks.controller.loader import WrongResponseError, flood, for_calls, times, until
 from benchmarks.controller.measured import Measured
 from benchmarks.controller.report import as_json, as_table
-from benchmarks.controller.systems import ROOT, System, resident, running, worked
+from benchmarks.controller.systems import OUTPUT_FILE, ROOT, System, core_seconds, resident, running
 
 DIRECT = "direct"
 IN_FLIGHT = 32
 READY_SECONDS = 120
 SAMPLES = 10
-"""Of memory, after the first."""
+"""Memory samples after the first one."""
 
 
-class Served(NamedTuple):
+class RunningSystem(NamedTuple):
+    """A system under test."""
+
     port: int
     process: subprocess.Popen[bytes]
 
 
 def main(
-    requests: Annotated[int, typer.Option(min=SAMPLES, help="After which memory is told.")] = 20_000,
-    rounds: Annotated[int, typer.Option(min=1, help="Each system has as many turns; medians are told.")] = 7,
-    calls: Annotated[int, typer.Option(min=20, help="Requests of a turn, one after the other.")] = 300,
-    seconds: Annotated[float, typer.Option(min=0.2, help="Of a turn of throughput, and of one of streams.")] = 2,
+    requests: Annotated[int, typer.Option(min=SAMPLES, help="Requests over which memory is measured.")] = 20_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the result is their median.")] = 7,
+    calls: Annotated[int, typer.Option(min=20, help="Requests a round for latency, one at a time.")] = 300,
+    seconds: Annotated[float, typer.Option(min=0.2, help="Seconds a round for throughput, and for streams.")] = 2,
     litellm: Annotated[Path | None, typer.Option(help="A virtual environment with litellm[proxy].")] = None,
-    against: Annotated[list[Path] | None, typer.Option(help="Another checkout, whose controller takes part.")] = None,
-    json_: Annotated[bool, typer.Option("--json")] = False,
+    against: Annotated[list[Path] | None, typer.Option(help="Another checkout with a controller to measure.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure all systems in turns. Needs two cores: one is the relay's, the others are the upstream's and the
-    loader's."""
-    loaded = machine.load()
-    makers = made(litellm, against or [])
-    *ours, relays = sorted(os.sched_getaffinity(0))
-    if not ours:
-        raise SystemExit("one core is not enough: relay and loader would take turns on it")
-    os.sched_setaffinity(0, ours)
+    """Measure all systems alternately. Needs two cores: one is the relay's, the others run upstream and loader."""
+    load_before = machine.load()
+    makers = system_makers(litellm, against or [])
+    *loader_cores, relay_core = sorted(os.sched_getaffinity(0))
+    if not loader_cores:
+        raise SystemExit("needs two cores: the relay and the load generator must not share one")
+    os.sched_setaffinity(0, loader_cores)
     with contextlib.ExitStack() as stack, Progress(transient=True, disable=json_) as progress:
         steps = progress.add_task("measuring", total=(1 + rounds) * len(makers) + rounds)
-        upstream = free_port()
-        served = {DIRECT: Served(upstream, stack.enter_context(upstream_at(upstream)))}
-        found = {name: Measured() for name in (DIRECT, *makers)}
+        upstream = unused_port()
+        running_systems = {DIRECT: RunningSystem(upstream, stack.enter_context(upstream_at(upstream)))}
+        figures = {name: Measured() for name in (DIRECT, *makers)}
         for name, maker in makers.items():
-            port = free_port()
-            served[name] = Served(port, stack.enter_context(ready(name, maker(port, upstream), port, {relays})))
-            fill(served[name], found[name], requests)
+            port = unused_port()
+            process = stack.enter_context(ready(name, maker(port, upstream), port, {relay_core}))
+            running_systems[name] = RunningSystem(port, process)
+            measure_memory(running_systems[name], figures[name], requests)
             progress.advance(steps)
         for _ in range(rounds):
-            for name, each in served.items():
-                turn(each, found[name], calls, seconds)
+            for name, each in running_systems.items():
+                measure_round(each, figures[name], calls, seconds)
                 progress.advance(steps)
-    facts = machine.facts() | {"load": f"{loaded:.2f} before, {machine.load():.2f} after"}
+    facts = machine.facts() | {"load": f"{load_before:.2f} before, {machine.load():.2f} after"}
     if json_:
-        told = {"machine": facts, "systems": as_json(found)}
-        typer.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+        content = msgspec.json.encode({"machine": facts, "systems": as_json(figures)})
+        typer.echo(msgspec.json.format(content).decode())
     else:
-        Console(width=200).print(as_table(found, IN_FLIGHT))
+        Console(width=200).print(as_table(figures, IN_FLIGHT))
         typer.echo("".join(f"{key}: {value}\n" for key, value in facts.items()))
 
 
-def made(litellm: Path | None, against: Sequence[Path]) -> Mapping[str, Callable[[int, int], System]]:
-    """(port, port of the upstream) -> system, by name."""
+def system_makers(litellm: Path | None, against: Sequence[Path]) -> Mapping[str, Callable[[int, int], System]]:
+    """Functions (port, port of the upstream) -> system, by name."""
     makers: dict[str, Callable[[int, int], System]] = {
         "bare relay": systems.bare_relay,
         "edge-router": systems.edge_router,
@@ -97,7 +99,7 @@ def upstream_at(port: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "benchmarks.controller.upstream", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
-        until_it_answers(port, process)
+        wait_until_ready(port, process)
         yield process
     finally:
         process.kill()
@@ -106,49 +108,50 @@ def upstream_at(port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextlib.contextmanager
 def ready(name: str, system: System, port: int, cores: set[int]) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a system on `cores` and yields its process when it answers."""
     with tempfile.TemporaryDirectory() as scratch, running(system, Path(scratch), cores) as process:
         try:
-            until_it_answers(port, process)
-        except BrokenError as error:
-            printed = Path(scratch, "printed").read_text(errors="replace")[-2000:]
-            raise SystemExit(f"{name}: {error}\n{printed}") from None
+            wait_until_ready(port, process)
+        except WrongResponseError as error:
+            output = Path(scratch, OUTPUT_FILE).read_text(errors="replace")[-2000:]
+            raise SystemExit(f"{name}: {error}\n{output}") from None
         yield process
 
 
-def until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Raises BrokenError when it never does."""
+def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Raises WrongResponseError when the process does not answer within READY_SECONDS."""
     deadline = time.monotonic() + READY_SECONDS
-    problem: Exception = BrokenError("it ended")
+    problem: Exception = WrongResponseError("the process ended")
     while time.monotonic() < deadline and process.poll() is None:
         try:
             uvloop.run(times(port, 1))
             return
-        except (OSError, BrokenError) as error:
+        except (OSError, WrongResponseError) as error:
             problem = error
         time.sleep(0.1)
-    raise BrokenError(f"no answer: {problem}")
+    raise WrongResponseError(f"no answer: {problem}")
 
 
-def fill(served: Served, measured: Measured, requests: int) -> None:
-    """Memory over that many requests, which warm everything up besides."""
-    measured.resident_mb.append((0, resident(served.process)))
+def measure_memory(system: RunningSystem, measured: Measured, requests: int) -> None:
+    """Samples memory over `requests` requests, which also warm the system up."""
+    measured.resident_mb.append((0, resident(system.process)))
     share = requests // SAMPLES
     for sample in range(1, SAMPLES + 1):
-        uvloop.run(flood(served.port, IN_FLIGHT, as_many_as(share)))
-        measured.resident_mb.append((sample * share, resident(served.process)))
+        uvloop.run(flood(system.port, IN_FLIGHT, for_calls(share)))
+        measured.resident_mb.append((sample * share, resident(system.process)))
 
 
-def turn(served: Served, measured: Measured, calls: int, seconds: float) -> None:
-    measured.take_times(uvloop.run(times(served.port, calls)))
-    before = worked(served.process)
-    plain = uvloop.run(flood(served.port, IN_FLIGHT, until(time.perf_counter() + seconds)))
-    measured.core_us.append((worked(served.process) - before) / plain.answers * 1e6)
+def measure_round(system: RunningSystem, measured: Measured, calls: int, seconds: float) -> None:
+    measured.add_latencies(uvloop.run(times(system.port, calls)))
+    before = core_seconds(system.process)
+    plain = uvloop.run(flood(system.port, IN_FLIGHT, until(time.perf_counter() + seconds)))
+    measured.core_us.append((core_seconds(system.process) - before) / plain.answers * 1e6)
     measured.per_second.append(plain.answers / plain.seconds)
-    streams = uvloop.run(flood(served.port, IN_FLIGHT, until(time.perf_counter() + seconds), stream=True))
+    streams = uvloop.run(flood(system.port, IN_FLIGHT, until(time.perf_counter() + seconds), stream=True))
     measured.events_per_second.append(streams.events / streams.seconds)
 
 
-def free_port() -> int:
+def unused_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

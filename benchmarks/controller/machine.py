@@ -1,4 +1,4 @@
-"""What the figures were taken on, and how quiet it was."""
+"""Facts about the machine under test, and its load."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ def facts() -> dict[str, str]:
 
 
 def processor() -> str:
-    """As the kernel names it; on a board, the board."""
+    """The processor's name from the kernel; on a board, the board's name."""
     board = Path("/proc/device-tree/model")
     if board.exists():
         return board.read_text().rstrip("\0")
@@ -28,5 +28,6 @@ def processor() -> str:
 
 
 def load() -> float:
-    """Processes that run or wait, mean of the last minute. Above what the benchmark keeps busy, others take part."""
+    """The load average of the last minute. A value above the benchmark's own load means that other programs disturb the
+    measurement."""
     return os.getloadavg()[0]

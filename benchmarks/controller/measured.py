@@ -1,4 +1,4 @@
-"""The figures of one system, and what follows from them beside those of no relay at all."""
+"""The figures of one system, and its overhead relative to direct calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ PERCENTILES = (50, 95, 99)
 
 @dataclass(frozen=True)
 class Spread:
-    """Of a figure over the rounds."""
+    """Median and range of a figure over the rounds."""
 
     median: float
     least: float
@@ -23,33 +23,34 @@ class Spread:
 
 @dataclass
 class Measured:
-    """A value a round, in lists of the same length."""
+    """Figures of one system: lists with one value for each round."""
 
     ms: dict[int, list[float]] = field(default_factory=lambda: {percentile: [] for percentile in PERCENTILES})
-    """By percentile: of requests one after the other."""
+    """Latency by percentile, of requests sent one at a time."""
     per_second: list[float] = field(default_factory=list)
-    """Requests, many at a time."""
+    """Requests a second, with many in flight."""
     core_us: list[float] = field(default_factory=list)
-    """Of the relay's core, a request, with as many at a time."""
+    """CPU time of the relay for one request in microseconds, with many in flight."""
     events_per_second: list[float] = field(default_factory=list)
-    """Of streams, as many at a time."""
+    """Events of streams a second, with many in flight."""
     resident_mb: list[tuple[int, float]] = field(default_factory=list)
-    """(requests answered, megabytes), from the first answer on."""
+    """(requests answered so far, resident megabytes)."""
 
-    def take_times(self, seconds: Sequence[float]) -> None:
+    def add_latencies(self, seconds: Sequence[float]) -> None:
+        """Adds the percentiles of one round."""
         for percentile, values in self.ms.items():
             values.append(float(np.percentile(seconds, percentile)) * 1000)
 
     def added_ms(self, percentile: int, direct: "Measured") -> Spread:
         pairs = zip(self.ms[percentile], direct.ms[percentile], strict=True)
-        return Spread.of([ours - theirs for ours, theirs in pairs])
+        return Spread.of([own - reference for own, reference in pairs])
 
     def share_of_events(self, direct: "Measured") -> Spread:
         pairs = zip(self.events_per_second, direct.events_per_second, strict=True)
-        return Spread.of([ours / theirs for ours, theirs in pairs])
+        return Spread.of([own / reference for own, reference in pairs])
 
     def growth(self) -> float:
-        """Kilobytes per 1,000 requests over the second half of them: what is still growing when all caches are warm."""
+        """Growth of memory in kilobytes per 1,000 requests over the second half of them, when all caches are warm."""
         late = self.resident_mb[len(self.resident_mb) // 2 :]
         counts, megabytes = zip(*late, strict=True)
         return float(np.polyfit(counts, megabytes, 1)[0]) * 1024 * 1000

@@ -1,4 +1,4 @@
-"""What was measured, for people and for machines."""
+"""Reports of the controller benchmark: a table and JSON."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from rich.table import Table
 from benchmarks.controller.measured import PERCENTILES, Measured, Spread
 
 Figures: TypeAlias = Mapping[str, Measured]
-"""By system; the first is no relay at all."""
+"""Figures by system; the first is the direct call."""
 
 
 def as_table(found: Figures, in_flight: int) -> Table:
@@ -19,7 +19,7 @@ def as_table(found: Figures, in_flight: int) -> Table:
         *("", *(f"p{percentile} ms" for percentile in PERCENTILES), f"requests/s at {in_flight}", "core us a request"),
         *("events/s", "MB, first and last", "kB/1,000 requests"),
     ]
-    title = f"added to a direct call (least and most of the rounds); memory over {requests:,} requests"
+    title = f"added to a direct call (minimum and maximum of the rounds); memory over {requests:,} requests"
     table = Table(*header, box=None, pad_edge=False, title=title)
     table.add_row(first, *_direct(direct))
     for name, measured in relays:
@@ -29,35 +29,35 @@ def as_table(found: Figures, in_flight: int) -> Table:
 
 def _direct(direct: Measured) -> Iterator[str]:
     for percentile in PERCENTILES:
-        yield f"{Spread.of(direct.ms[percentile]).median:.3f} in all"
+        yield f"{Spread.of(direct.ms[percentile]).median:.3f} total"
     yield from _rate(direct)
-    yield _told(Spread.of(direct.events_per_second), "{:,.0f}")
+    yield _formatted(Spread.of(direct.events_per_second), "{:,.0f}")
 
 
 def _relay(measured: Measured, direct: Measured) -> Iterator[str]:
     for percentile in PERCENTILES:
-        yield _told(measured.added_ms(percentile, direct), "{:.2f}")
+        yield _formatted(measured.added_ms(percentile, direct), "{:.2f}")
     yield from _rate(measured)
-    yield _told(measured.share_of_events(direct), "{:.0%}")
+    yield _formatted(measured.share_of_events(direct), "{:.0%}")
     yield f"{measured.resident_mb[0][1]:.0f}, {measured.resident_mb[-1][1]:.0f}"
     yield f"{measured.growth():+.1f}"
 
 
 def _rate(measured: Measured) -> Iterator[str]:
-    yield _told(Spread.of(measured.per_second), "{:,.0f}")
+    yield _formatted(Spread.of(measured.per_second), "{:,.0f}")
     yield f"{Spread.of(measured.core_us).median:.0f}"
 
 
-def _told(spread: Spread, form: str) -> str:
+def _formatted(spread: Spread, form: str) -> str:
     return f"{form.format(spread.median)} ({form.format(spread.least)}-{form.format(spread.most)})"
 
 
 def as_json(found: Figures) -> dict[str, Any]:
     (first, direct), *relays = found.items()
-    told: dict[str, Any] = {first: asdict(direct)}
+    content: dict[str, Any] = {first: asdict(direct)}
     for name, measured in relays:
         added = {percentile: asdict(measured.added_ms(percentile, direct)) for percentile in PERCENTILES}
         share, growth = asdict(measured.share_of_events(direct)), measured.growth()
-        follows = {"added_ms": added, "share_of_events": share, "growth_kb_per_1000": growth}
-        told[name] = asdict(measured) | follows
-    return told
+        derived = {"added_ms": added, "share_of_events": share, "growth_kb_per_1000": growth}
+        content[name] = asdict(measured) | derived
+    return content

@@ -1,4 +1,4 @@
-"""What is measured: relays in processes of their own, each before the same upstream."""
+"""The systems under test: relays, each in its own process before the same upstream."""
 
 import contextlib
 import os
@@ -16,29 +16,30 @@ from benchmarks.controller.traffic import MODEL
 
 ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:9"
-"""Nobody listens there."""
+"""An address without a listener."""
 END_SECONDS = 10
+OUTPUT_FILE = "output"
 
 
 @dataclass(frozen=True)
 class System:
-    """`files` are written into its scratch folder, where it finds them by the name `{folder}` in command and
-    environment."""
+    """How to start a relay. `files` are written into a scratch folder; `{folder}` in command and environment stands for
+    that folder."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
     files: Mapping[str, str]
     checkout: Path = ROOT
-    """It runs in this folder, and Python finds its packages there first."""
+    """Working folder of the process; Python imports packages from there first."""
 
 
 def bare_relay(port: int, upstream: int) -> System:
-    command = [sys.executable, "-m", "benchmarks.controller.floor", str(port), f"http://127.0.0.1:{upstream}"]
+    command = [sys.executable, "-m", "benchmarks.controller.bare_relay", str(port), f"http://127.0.0.1:{upstream}"]
     return System(command, {}, {})
 
 
 def edge_router(port: int, upstream: int, checkout: Path = ROOT) -> System:
-    """Its classifier is not there, and not asked: the client names the model."""
+    """The controller without a classifier: the client names the model, so no classification is needed."""
     routes = {
         "upstreams": {MODEL: {"url": f"http://127.0.0.1:{upstream}/v1", "model": MODEL}},
         "default": MODEL,
@@ -54,12 +55,11 @@ def edge_router(port: int, upstream: int, checkout: Path = ROOT) -> System:
 
 
 def litellm(venv: Path, port: int, upstream: int) -> System:
-    """Its lists of prices, models and news are those in the package, and whatever else it would fetch is not let
-    out."""
+    """LiteLLM's proxy with the price and model lists of its package; a proxy without a listener blocks downloads."""
     parameters = {"model": f"openai/{MODEL}", "api_base": f"http://127.0.0.1:{upstream}/v1", "api_key": "none"}
     config = {
         "model_list": [{"model_name": MODEL, "litellm_params": parameters}],
-        "general_settings": {"dangerously_permit_weak_or_unset_master_key": True},  # without keys, as the others here
+        "general_settings": {"dangerously_permit_weak_or_unset_master_key": True},  # no keys, as elsewhere
     }
     local = ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "AUTOROUTER_PRESETS", "BLOG_POSTS", "POLICY_TEMPLATES")
     environment = {f"LITELLM_LOCAL_{name}": "True" for name in local}
@@ -93,17 +93,17 @@ def has_switchyard() -> bool:
 
 @contextlib.contextmanager
 def running(system: System, folder: Path, cores: set[int]) -> Iterator[subprocess.Popen[bytes]]:
-    """The system's process, on these cores alone. `folder` takes its files and what it prints."""
+    """Runs the system on `cores` only. `folder` receives its files and its output."""
     for name, content in system.files.items():
         (folder / name).write_text(content)
-    placed = {name: value.format(folder=folder) for name, value in system.environment.items()}
+    environment = {name: value.format(folder=folder) for name, value in system.environment.items()}
     command = [part.format(folder=folder) for part in system.command]
-    with (folder / "printed").open("wb") as printed:
+    with (folder / OUTPUT_FILE).open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=system.checkout,
-            env=os.environ | placed,
-            stdout=printed,
+            env=os.environ | environment,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -121,17 +121,17 @@ def running(system: System, folder: Path, cores: set[int]) -> Iterator[subproces
 
 
 def resident(process: subprocess.Popen[bytes]) -> float:
-    """Megabytes of the process and of all that it started."""
+    """Resident memory of the process and its children in megabytes."""
     return sum(int(fields[21]) for fields in _stats(process)) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def worked(process: subprocess.Popen[bytes]) -> float:
-    """Seconds that the process and all that it started have had a core: little changed by who else wants it."""
+def core_seconds(process: subprocess.Popen[bytes]) -> float:
+    """CPU time of the process and its children in seconds; other programs change it little."""
     return sum(int(fields[11]) + int(fields[12]) for fields in _stats(process)) / os.sysconf("SC_CLK_TCK")
 
 
 def _stats(process: subprocess.Popen[bytes]) -> Iterator[list[str]]:
-    """What the kernel tells of each process of the session, which is named by its first one. proc(5): from field 3."""
+    """The fields of /proc/PID/stat, from field 3 (proc(5)), of each process in the session of `process`."""
     for each in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = each.read_text().rpartition(")")[2].split()

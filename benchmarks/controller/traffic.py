@@ -1,18 +1,18 @@
-"""What is asked and what is answered: a chat request of 1 kB, its answer, and a stream of 200 events."""
+"""The requests and responses of the benchmark: a chat request of 1 kB, its response, and a stream of 200 events."""
 
-import orjson
+import msgspec
 
 MODEL = "benchmark"
 EVENTS = 200
-"""Of a stream, before [DONE]."""
+"""Number of events in a stream, without [DONE]."""
 EVENT_STREAM = b"text/event-stream"
 
 
 def request(port: int, *, stream: bool) -> bytes:
-    """A whole HTTP request, as an SDK would send it."""
-    said = "The heron stood still in the shallow water while the river went by. " * 12
-    asked = {"model": MODEL, "messages": [{"role": "user", "content": said}], "temperature": 0.2, "stream": stream}
-    body = orjson.dumps(asked)
+    """A complete HTTP request as an SDK sends it."""
+    text = "The heron stood still in the shallow water while the river went by. " * 12
+    chat = {"model": MODEL, "messages": [{"role": "user", "content": text}], "temperature": 0.2, "stream": stream}
+    body = msgspec.json.encode(chat)
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\naccept: application/json\r\n"
         f"user-agent: benchmark\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -21,23 +21,23 @@ def request(port: int, *, stream: bool) -> bytes:
 
 
 def answer() -> bytes:
-    """A whole HTTP response of 1 kB."""
-    said = {"role": "assistant", "content": "It waits for a fish, and it has more patience than the fish. " * 12}
+    """A complete HTTP response of 1 kB."""
+    message = {"role": "assistant", "content": "It waits for a fish, and it has more patience than the fish. " * 12}
     usage = {"prompt_tokens": 180, "completion_tokens": 160, "total_tokens": 340}
-    choices = [{"index": 0, "message": said, "finish_reason": "stop"}]
-    body = orjson.dumps(_chat("chat.completion") | {"choices": choices, "usage": usage})
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    body = msgspec.json.encode(_chat("chat.completion") | {"choices": choices, "usage": usage})
     return _head(b"application/json", b"content-length: %d" % len(body)) + body
 
 
 def events() -> list[bytes]:
-    """A chunked HTTP response, piece by piece: its head, 200 events, the end."""
+    """A chunked HTTP response in parts: its head, 200 events, the end."""
     deltas = [{"content": f" word{at}"} for at in range(EVENTS - 1)]
-    pieces: list[dict[str, object]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
-    pieces.append({"index": 0, "delta": {}, "finish_reason": "stop"})
-    told = [orjson.dumps(_chat("chat.completion.chunk") | {"choices": [piece]}) for piece in pieces]
+    choices: list[dict[str, object]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+    chunks = [msgspec.json.encode(_chat("chat.completion.chunk") | {"choices": [choice]}) for choice in choices]
     last = _chunk(b"data: [DONE]\n\n") + _chunk(b"")
     head = _head(EVENT_STREAM, b"transfer-encoding: chunked")
-    return [head, *(_chunk(b"data: %b\n\n" % event) for event in told), last]
+    return [head, *(_chunk(b"data: %b\n\n" % chunk) for chunk in chunks), last]
 
 
 def _chat(kind: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""An upstream that answers from memory, several times as fast as any relay. Run as a module it listens on a port."""
+"""An upstream that responds from memory, several times faster than any relay. Run as a module it listens on a port."""
 
 import asyncio
 import re
@@ -15,8 +15,8 @@ ANSWER, EVENTS = answer(), events()
 
 
 class Upstream(asyncio.Protocol):
-    """One connection. Each event of a stream is a write of its own, in a turn of the loop of its own: streams side by
-    side take turns."""
+    """One connection. Each event of a stream is a separate write in a separate iteration of the event loop, so that
+    concurrent streams alternate."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
@@ -37,11 +37,11 @@ class Upstream(asyncio.Protocol):
             self._transport.write(ANSWER)
         self._body = b""
 
-    def _send_next(self, left: Iterator[bytes]) -> None:
-        piece = next(left, None)
-        if piece is not None and not self._transport.is_closing():
-            self._transport.write(piece)
-            self._loop.call_soon(self._send_next, left)
+    def _send_next(self, remaining: Iterator[bytes]) -> None:
+        part = next(remaining, None)
+        if part is not None and not self._transport.is_closing():
+            self._transport.write(part)
+            self._loop.call_soon(self._send_next, remaining)
 
 
 async def serve(port: int) -> None:

@@ -1,4 +1,4 @@
-"""The units without Docker: systemd takes them, and the command takes their options."""
+"""The systemd units: systemd accepts them, and the command accepts their options."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ UNITS = sorted((Path(__file__).parents[2] / "systemd").glob("*.service"))
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_the_command_takes_the_units_options(unit: Path) -> None:
+def test_the_command_has_the_units_options(unit: Path) -> None:
     [command] = re.findall(r"^ExecStart=\S+/edge-router (\S+.*)$", unit.read_text(), re.MULTILINE)
     verb, *options = command.split()
     help_ = subprocess.run(
@@ -22,9 +22,9 @@ def test_the_command_takes_the_units_options(unit: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_systemd_takes_the_unit(unit: Path, tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(unit: Path, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
-        pytest.skip("no systemd-analyze here to take it")
+        pytest.skip("systemd-analyze is not installed")
     here = tmp_path / unit.name
     here.write_text(unit.read_text().replace("/opt/edge-router/venv/bin/edge-router", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", str(here)], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Writes a checkpoint in every form that is measured."""
+"""Writes a checkpoint in every format that is measured."""
 
 import logging
 import tempfile
@@ -19,9 +19,9 @@ from edge_router.conversion.eager import export_plain
 from edge_router.conversion.graph import IR_VERSION, OPSETS
 
 CALIBRATION = 64
-"""Prompts."""
+"""Number of prompts for calibration."""
 
-logging.disable()  # onnxruntime's quantiser recommends what would make another network of it
+logging.disable()  # onnxruntime's quantiser recommends options that would change the network
 
 
 def write_plain_int8(checkpoint: Checkpoint, folder: Path) -> None:
@@ -45,7 +45,7 @@ def write_int8(checkpoint: Checkpoint, folder: Path) -> None:
 
 
 def write_products(checkpoint: Checkpoint, folder: Path) -> None:
-    """uint8 inputs, int8 weights: each linear layer of the network once, as the lean graph joins them."""
+    """Writes only the matrix products of the network, uint8 inputs times int8 weights, joined as in the lean graph."""
     width = checkpoint.encoder.width
     inner = len(checkpoint.weights["encoder.encoder.layer.0.intermediate.dense.weight"])
     shapes = [(width, 3 * width), (width, width), (width, inner), (inner, width)] * checkpoint.encoder.layers
