@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from edge_router.errors import ConfigError
+from edge_router.validation import problems
 
 MODEL_REPOSITORY_VARIABLE: Final = "EDGE_ROUTER_MODEL_REPOSITORY"
 
@@ -38,5 +39,5 @@ def read(kind: type[Kind], **overrides: Any) -> Kind:
     try:
         return kind(**overrides)
     except ValidationError as error:
-        problems = [f"EDGE_ROUTER_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
-        raise ConfigError("; ".join(problems)) from error
+        named = [f"EDGE_ROUTER_{str(place[0]).upper()}: {problem}" for place, problem in problems(error, kind)]
+        raise ConfigError("; ".join(named)) from error

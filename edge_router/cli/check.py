@@ -9,11 +9,12 @@ import typer
 
 from edge_router.cli.dry_run import RepositoryClassifier
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.controller.config import RouterConfig, UpstreamConfig, dotted, schema
+from edge_router.controller.config import RouterConfig, UpstreamConfig, schema
 from edge_router.controller.default_config import config_in_use
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError
 from edge_router.settings import read
+from edge_router.validation import dotted
 
 Meaning = Mapping[str, Any]
 

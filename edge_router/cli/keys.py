@@ -12,6 +12,7 @@ from rich.table import Table
 from edge_router.cli.options import JsonOption
 from edge_router.controller.auth.key_file import Key, KeyFile, digest, new_key
 from edge_router.errors import ConfigError, NotFoundError, RequestError
+from edge_router.validation import in_one_line
 
 FileOption: TypeAlias = Annotated[
     Path, typer.Option("--keys", envvar="EDGE_ROUTER_KEYS", help="File of the keys; made where there is none.")
@@ -48,7 +49,7 @@ def add(
     try:
         added = Key.model_validate(given)
     except ValidationError as error:
-        raise ConfigError("; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())) from None
+        raise ConfigError(in_one_line(error, Key)) from None
     KeyFile(keys=[*kept, added]).write(file)
     typer.echo(secret)
 

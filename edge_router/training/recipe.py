@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_router.errors import ConfigError
+from edge_router.validation import in_one_line
 
 
 class Recipe(BaseModel):
@@ -47,5 +48,4 @@ class Recipe(BaseModel):
         except (OSError, yaml.YAMLError) as error:
             raise ConfigError(f"{file}: {error}") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            raise ConfigError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            raise ConfigError(f"{file}: {in_one_line(error, cls)}") from None

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from edge_router import atomic_write
 from edge_router.controller.config import ConfigSection
 from edge_router.errors import ConfigError
+from edge_router.validation import PATTERN_WORDS, ConfigProblems, Problem, in_one_line
 
 PREFIX = "er-"
 OWNER_ONLY = 0o600
@@ -26,8 +27,15 @@ OWNER_ONLY = 0o600
 
 
 class Key(ConfigSection):
-    name: str = Field(min_length=1, max_length=64, pattern=r"^[\w.@-]+$")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    name: str = Field(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[\w.@-]+$",
+        json_schema_extra={PATTERN_WORDS: "may have letters, digits and _ . @ - only"},
+    )
+    sha256: str = Field(
+        pattern=r"^[0-9a-f]{64}$", json_schema_extra={PATTERN_WORDS: "must be a SHA-256 digest: 64 hexadecimal digits"}
+    )
     models: Sequence[Annotated[str, Field(min_length=1)]] | None = Field(
         None, min_length=1, description="upstreams or models it may reach; else all"
     )
@@ -49,15 +57,19 @@ class KeyFile(ConfigSection):
         except (UnicodeDecodeError, yaml.YAMLError):
             raise ConfigError(f"{file}: not YAML") from None
         except ValidationError as error:
-            problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
-            raise ConfigError(f"{file}: {'; '.join(problems)}") from None
+            raise ConfigError(f"{file}: {in_one_line(error, cls)}") from None
 
     @model_validator(mode="after")
-    def _one_holder_each(self) -> Self:
-        for what in ("name", "sha256"):
-            found = [getattr(key, what) for key in self.keys]
-            if len(set(found)) < len(found):
-                raise ValueError(f"keys: two of the same {what}")
+    def _keys_differ(self) -> Self:
+        problems: list[Problem] = []
+        for at, key in enumerate(self.keys):
+            others = self.keys[:at]
+            if any(key.name == other.name for other in others):
+                problems.append((("keys", at, "name"), f"{key.name} occurs twice; give each key a name of its own"))
+            if any(key.sha256 == other.sha256 for other in others):
+                problems.append((("keys", at, "sha256"), "occurs twice; give each name a key of its own"))
+        if problems:
+            raise ConfigProblems(problems)
         return self
 
     def write(self, file: Path) -> None:

@@ -9,7 +9,6 @@ from edge_router.controller.config.policies import (
     ScoreThreshold,
     ShadowConfig,
 )
-from edge_router.controller.config.problems import ConfigProblems, Place, dotted, suggestion
 from edge_router.controller.config.router_config import RouterConfig, schema
 from edge_router.controller.config.rules import Conditions, Hours, RuleConfig
 from edge_router.controller.config.section import ConfigSection, Range, Share
@@ -23,10 +22,8 @@ __all__ = [
     "ClassifierConfig",
     "Conditions",
     "ConfigDocument",
-    "ConfigProblems",
     "ConfigSection",
     "Hours",
-    "Place",
     "PolicyConfig",
     "Range",
     "RouterConfig",
@@ -36,8 +33,6 @@ __all__ = [
     "Share",
     "TextConfig",
     "UpstreamConfig",
-    "dotted",
     "is_loopback",
     "schema",
-    "suggestion",
 ]

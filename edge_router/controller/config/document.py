@@ -1,6 +1,6 @@
-"""A YAML file that knows on which line each of its keys stands."""
+"""A YAML file together with the line of each key."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -8,23 +8,25 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from edge_router.controller.config.problems import ConfigProblems, Place, dotted, suggestion
 from edge_router.errors import ConfigError
+from edge_router.validation import Place, Problem, dotted, problems
 
 SECRET = "api_key"
-"""Below this key nothing is repeated but words that are surely none of the key's."""
+"""Key of a secret. Of what stands below it a message repeats only words that cannot be part of the secret."""
 
 
 @dataclass(frozen=True)
 class ConfigDocument:
+    """`content`: the file as plain Python values."""
+
     file: Path
     content: Any
     _root: yaml.Node | None
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """Raises ConfigError naming file and line, also for a key that stands twice in one mapping, and for
-        what holds itself."""
+        """Raises ConfigError with file and line: for what is not YAML, for a key that occurs twice in one mapping, and
+        for an alias that contains itself."""
         try:
             text = file.read_text(encoding="utf-8")
             root = yaml.compose(text, yaml.SafeLoader)
@@ -34,27 +36,28 @@ class ConfigDocument:
         except UnicodeDecodeError as error:
             raise ConfigError(f"{file}: not UTF-8 at byte {error.start}") from None
         except yaml.YAMLError as error:
-            raise ConfigError(_syntax(file, error)) from None
+            raise ConfigError(_syntax_problem(file, error)) from None
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{file}: cannot be read as YAML ({type(error).__name__})") from None
         document = cls(file, content, root)
-        if faults := [*_faults(root, (), frozenset(), set())]:
-            raise document.refused(faults)
+        if found := [*_node_problems(root, (), frozenset(), set())]:
+            raise document.error(found)
         return document
 
-    def refusal(self, error: ValidationError, model: type[BaseModel]) -> ConfigError:
-        """What `model` finds wrong, one problem a line."""
-        return self.refused(_problems(error, model))
+    def validation_error(self, error: ValidationError, model: type[BaseModel]) -> ConfigError:
+        """A ConfigError with one line for each problem that `model` found."""
+        return self.error(problems(error, model))
 
-    def refused(self, problems: Iterable[tuple[Place, str]]) -> ConfigError:
-        lines = sorted((self.line(place), place, problem) for place, problem in problems)
-        return ConfigError("\n".join(f"{self.file}:{line}: {_shown(place)}{problem}" for line, place, problem in lines))
+    def error(self, found: Iterable[Problem]) -> ConfigError:
+        """A ConfigError with one line for each problem, in the order of the file."""
+        lines = sorted((self.line(place), place, problem) for place, problem in found)
+        return ConfigError("\n".join(f"{self.file}:{line}: {_label(place)}{problem}" for line, place, problem in lines))
 
     def line(self, place: Place) -> int:
-        """Of the key; where it is missing, of what it is missing in."""
+        """The line of a key; for a key that is missing, the line of the mapping that lacks it."""
         node, line = self._root, 1
         for part in place:
-            found = _below(node, part)
+            found = _child(node, part)
             if found is None:
                 break
             key, node = found
@@ -62,17 +65,17 @@ class ConfigDocument:
         return line
 
 
-def _syntax(file: Path, error: yaml.YAMLError) -> str:
-    """Without what PyYAML would show of the file: it may hold a key."""
+def _syntax_problem(file: Path, error: yaml.YAMLError) -> str:
+    """Leaves out the excerpt that PyYAML adds: it may hold a secret."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark and error.problem:
         grammar = isinstance(error, yaml.scanner.ScannerError | yaml.parser.ParserError)
         problem = error.problem if grammar else error.problem.partition("'")[0].rstrip()
         return f"{file}:{error.problem_mark.line + 1}: {problem}"
-    return f"{file}: not YAML; it holds a character that no text does"
+    return f"{file}: not YAML; it contains a character that YAML does not allow"
 
 
-def _below(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """(where it begins, what it is)."""
+def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """(node that starts the entry, node of its value); both are the same in a list."""
     if isinstance(node, yaml.MappingNode):
         return next(((key, value) for key, value in node.value if key.value == str(part)), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
@@ -80,69 +83,32 @@ def _below(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Nod
     return None
 
 
-def _faults(node: yaml.Node | None, place: Place, above: frozenset[int], seen: set[int]) -> Iterator[tuple[Place, str]]:
-    """Keys that stand in a mapping more than once, of which YAML's readers would take the last, and what holds itself
-    by an alias. `above`, `seen`: nodes, by identity."""
-    if id(node) in above:
-        yield place, "holds itself"
-    if node is None or id(node) in seen:
+def _node_problems(
+    node: yaml.Node | None, place: Place, parents: frozenset[int], visited: set[int]
+) -> Iterator[Problem]:
+    """Keys that occur twice in a mapping, of which PyYAML would silently use the last, and aliases that contain
+    themselves. `parents` and `visited` hold nodes by identity."""
+    if id(node) in parents:
+        yield place, "contains itself"
+    if node is None or id(node) in visited:
         return
-    seen.add(id(node))
-    above |= {id(node)}
+    visited.add(id(node))
+    parents |= {id(node)}
     if isinstance(node, yaml.MappingNode):
-        first: dict[str, int] = {}
+        first_line: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
-            if key.value in first:
-                yield (*place, key.value), f"stands here on line {line} again; remove one"
-            first.setdefault(str(key.value), line)
-            yield from _faults(value, (*place, str(key.value)), above, seen)
+            if key.value in first_line:
+                yield (*place, key.value), f"occurs again on line {line}; remove one"
+            first_line.setdefault(str(key.value), line)
+            yield from _node_problems(value, (*place, str(key.value)), parents, visited)
     elif isinstance(node, yaml.SequenceNode):
         for at, value in enumerate(node.value):
-            yield from _faults(value, (*place, at), above, seen)
+            yield from _node_problems(value, (*place, at), parents, visited)
 
 
-def _problems(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Place, str]]:
-    for problem in error.errors(include_url=False):
-        place = problem["loc"]
-        cause = problem.get("ctx", {}).get("error")
-        if isinstance(cause, ConfigProblems):
-            yield from cause.problems
-        elif problem["type"] == "extra_forbidden":
-            yield place, f"no such key; {suggestion(str(place[-1]), _keys(model.model_json_schema(), place[:-1]))}"
-        elif problem["type"] == "missing":
-            yield place, "is missing"
-        elif problem["type"] == "model_type":
-            yield place, f"must have keys of its own: {', '.join(_keys(model.model_json_schema(), place))}"
-        elif cause is not None:
-            yield place, str(cause)
-        else:
-            yield place, problem["msg"]
-
-
-def _keys(schema: Mapping[str, Any], place: Place) -> list[str]:
-    """The keys that there are at `place`."""
-    ways = [schema]
-    for part in place:
-        below = [way for found in ways for way in _ways(schema, found)]
-        ways = [found[kind] for found in below for kind in ("items", "additionalProperties") if kind in found]
-        ways += [found["properties"][part] for found in below if part in found.get("properties", ())]
-    return [key for found in ways for way in _ways(schema, found) for key in way.get("properties", ())]
-
-
-def _ways(schema: Mapping[str, Any], found: Any) -> Iterator[Mapping[str, Any]]:
-    """What a part of a schema may be, without references."""
-    if not isinstance(found, Mapping):
-        return
-    if "$ref" in found:
-        found = schema["$defs"][found["$ref"].rpartition("/")[2]]
-    yield found
-    for alternative in found.get("anyOf", ()):
-        yield from _ways(schema, alternative)
-
-
-def _shown(place: Place) -> str:
-    """`place`, but for what may be a key that was put where its source should be named."""
+def _label(place: Place) -> str:
+    """`place` as a message shows it, without what may be a secret in the wrong position."""
     if SECRET in place:
         end = place.index(SECRET) + 1
         place = place[:end] + tuple(part for part in place[end:] if str(part).isalpha() and str(part).islower())

@@ -11,9 +11,9 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError, model_validator
 
 from edge_router.contract import AUTO_MODEL, POLICIES
 from edge_router.controller.config.document import ConfigDocument
-from edge_router.controller.config.problems import ConfigProblems, Place, suggestion
 from edge_router.controller.config.section import ConfigSection
 from edge_router.controller.config.upstreams import ApiKeyConfig
+from edge_router.validation import ConfigProblems, Place, suggestion
 
 VARIABLE = re.compile(r"\$\{([^{}]+)\}")
 KEY_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -40,7 +40,7 @@ class LegacyLlm(ConfigSection):
         text = self.api_key.get_secret_value() if self.api_key else ""
         if variable := KEY_VARIABLE.fullmatch(text):
             return ApiKeyConfig(env=variable[1])
-        return ApiKeyConfig.written(text) if text else None
+        return ApiKeyConfig.literal(text) if text else None
 
 
 class LegacyPolicy(ConfigSection):
@@ -86,11 +86,11 @@ def translated(document: ConfigDocument) -> dict[str, Any]:
     problems: list[tuple[Place, str]] = []
     content = _resolved(document.content, (), problems)
     if problems:
-        raise document.refused(problems)
+        raise document.error(problems)
     try:
         config = LegacyConfig.model_validate(content)
     except ValidationError as error:
-        raise document.refusal(error, LegacyConfig) from None
+        raise document.validation_error(error, LegacyConfig) from None
     names = _names(config)
     policies = {
         policy.name: {

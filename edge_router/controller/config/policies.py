@@ -6,6 +6,7 @@ from pydantic import Field
 
 from edge_router.controller.config.rules import RuleConfig
 from edge_router.controller.config.section import ConfigSection
+from edge_router.validation import PATTERN_WORDS
 
 HEADER = "header "
 
@@ -37,7 +38,11 @@ class PolicyConfig(ConfigSection):
 
 
 class AffinityConfig(ConfigSection):
-    by: str = Field("conversation", pattern=rf"^(conversation|user|{HEADER}[!-~]+)$")
+    by: str = Field(
+        "conversation",
+        pattern=rf"^(conversation|user|{HEADER}[!-~]+)$",
+        json_schema_extra={PATTERN_WORDS: 'must be conversation, user or a header: "header x-session"'},
+    )
     """conversation, user, or a header: "header x-session" """
     minutes: float = Field(30, gt=0)
     """for which it stays after the last request that needed the upstream"""

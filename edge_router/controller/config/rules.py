@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edge_router.controller.config.section import ConfigSection, Range, Share
+from edge_router.validation import PATTERN_WORDS
 
 Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: Sequence[Day] = get_args(Day)
@@ -20,7 +21,11 @@ def _clock(value: object) -> object:
     return value
 
 
-Clock: TypeAlias = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"), BeforeValidator(_clock)]
+Clock: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", json_schema_extra={PATTERN_WORDS: 'must be a time of day: "22:00"'}),
+    BeforeValidator(_clock),
+]
 
 
 class Hours(ConfigSection):

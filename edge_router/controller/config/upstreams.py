@@ -2,54 +2,77 @@
 
 import ipaddress
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, HttpUrl, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, HttpUrl, ModelWrapValidatorHandler, PrivateAttr, SecretStr, model_validator
 
 from edge_router.controller.api import ANTHROPIC_OPERATIONS, KINDS, Operation
 from edge_router.controller.config.section import ConfigSection
 from edge_router.errors import ConfigError
+from edge_router.validation import PATTERN_WORDS
+
+API_KEY_FORMS = "needs `{env: NAME}` or `{file: PATH}`; never the key itself"
 
 
 class ApiKeyConfig(ConfigSection):
-    """Where an upstream's key is found; the key itself never stands in the file, unless that is the old `config.yaml`.
-    It is never shown."""
+    """Source of an upstream's API key. `routes.yaml` never contains the key itself; the `config.yaml` of the old router
+    may. The key is never shown."""
 
-    env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    env: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        json_schema_extra={PATTERN_WORDS: "must be the name of an environment variable: EXAMPLE_API_KEY"},
+    )
+    """environment variable that holds the key"""
     file: Path | None = None
-    _written: str | None = PrivateAttr(None)
+    """file that holds the key"""
+    _literal: SecretStr | None = PrivateAttr(None)
 
     @classmethod
-    def written(cls, key: str) -> "ApiKeyConfig":
-        """One that stands in the old `config.yaml` itself."""
-        found = cls.model_construct()
-        found._written = key
-        return found
+    def literal(cls, key: str) -> "ApiKeyConfig":
+        """A key that is written in the old `config.yaml` itself."""
+        config = cls.model_construct()
+        config._literal = SecretStr(key)
+        return config
 
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if self._written is None and (self.env is None) == (self.file is None):
-            raise ValueError("give either env or file")
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_source(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(value, Mapping | cls):
+            raise ValueError(API_KEY_FORMS)
+        config = validate(value)
+        if config._literal is None and (config.env is None) == (config.file is None):
+            raise ValueError(API_KEY_FORMS)
+        return config
 
     def read(self) -> str:
-        """Raises ConfigError naming the source, never what it holds."""
-        source = f"api_key.env {self.env}" if self.env else f"api_key.file {self.file}" if self.file else "api_key"
+        """The key. Raises ConfigError that names the source and never repeats its content."""
+        if self._literal is not None:
+            return _one_line(self._literal.get_secret_value(), "api_key")
+        if self.file is None:
+            name = str(self.env)
+            if name not in os.environ:
+                raise ConfigError(f"api_key.env {name}: this environment variable is not set")
+            return _one_line(os.environ[name], f"api_key.env {name}")
+        source = f"api_key.file {self.file}"
         try:
-            text = self._written or (self.file.read_text() if self.file else os.environ.get(self.env or "", ""))
+            return _one_line(self.file.read_text(), source)
         except OSError as error:
             raise ConfigError(f"{source}: {error.strerror}") from error
         except UnicodeDecodeError:
-            raise ConfigError(f"{source}: not a text") from None
-        key = text.strip()
-        if not (key.isascii() and key.isprintable() and key):
-            raise ConfigError(
-                f"{source}: needs one line with the key; {'it holds something else' if key else 'it is empty'}"
-            )
-        return key
+            raise ConfigError(f"{source}: not a text file") from None
+
+
+def _one_line(text: str, source: str) -> str:
+    key = text.strip()
+    if not key:
+        raise ConfigError(f"{source}: is empty; put the key there, on one line")
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(f"{source}: must hold the key alone, on one line of ASCII characters")
+    return key
 
 
 def _without_password(url: HttpUrl) -> HttpUrl:

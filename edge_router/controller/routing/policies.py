@@ -6,9 +6,9 @@ from typing import Self
 
 from edge_router.controller.classifier import Decision
 from edge_router.controller.config import AbstainConfig, RouterConfig, RuleConfig, ScoreThreshold
-from edge_router.controller.config.problems import Place, dotted
 from edge_router.controller.routing.evaluation import Evaluation
 from edge_router.controller.routing.rules import RuleMatcher
+from edge_router.validation import Place, dotted
 
 ABSTAIN = "abstain"
 

@@ -62,7 +62,7 @@ def test_labels_are_compared_with_those_of_a_repository(tmp_path: Path) -> None:
     file.write_text(ROUTES.replace("Extraction", "Extractoin"))
     done = edge_router("check", str(file), "--repository", repository)
     assert done.returncode == 1
-    assert "rules.1.when.task: Extractoin is no label" in done.stderr
+    assert "rules.1.when.task: unknown label Extractoin; did you mean Extraction?" in done.stderr
 
 
 def test_the_schema_that_is_shipped_is_the_one_of_this_version() -> None:

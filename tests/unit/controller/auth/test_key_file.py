@@ -37,16 +37,16 @@ def test_every_key_is_another_and_fits_into_a_header() -> None:
     [
         ("[", "not YAML"),
         ("\xff", "not YAML"),
-        ("- a", "valid dictionary"),
-        ("key: []", "key: Extra inputs"),
-        ("keys: [{name: a}]", "keys.0.sha256: Field required"),
+        ("- a", "must be a mapping; its keys: keys"),
+        ("key: []", "key: no such key; did you mean keys"),
+        ("keys: [{name: a}]", "keys.0.sha256: is missing"),
         ("keys: [{name: a, sha256: secret}]", "keys.0.sha256: "),
         (f"keys: [{{name: '', sha256: '{DIGEST}'}}]", "keys.0.name: "),
         (f"keys: [{{name: 'a b', sha256: '{DIGEST}'}}]", "keys.0.name: "),
         (f"keys: [{{name: a, sha256: '{DIGEST}', models: []}}]", "keys.0.models: "),
         (f"keys: [{{name: a, sha256: '{DIGEST}', tokens_per_minute: 0}}]", "keys.0.tokens_per_minute: "),
-        (f"keys: [{{name: a, sha256: '{DIGEST}'}}, {{name: a, sha256: '{'1' * 64}'}}]", "two of the same name"),
-        (f"keys: [{{name: a, sha256: '{DIGEST}'}}, {{name: b, sha256: '{DIGEST}'}}]", "two of the same sha256"),
+        (f"keys: [{{name: a, sha256: '{DIGEST}'}}, {{name: a, sha256: '{'1' * 64}'}}]", "keys.1.name: a occurs twice"),
+        (f"keys: [{{name: a, sha256: '{DIGEST}'}}, {{name: b, sha256: '{DIGEST}'}}]", "keys.1.sha256: occurs twice"),
     ],
 )
 def test_a_wrong_file_is_refused_by_file_and_key(tmp_path: Path, text: str, said: str) -> None:

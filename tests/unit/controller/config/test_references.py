@@ -34,12 +34,12 @@ def refusal(tmp_path: Path, text: str) -> list[str]:
         pytest.param("defualt: small", "7: defualt: no such key; did you mean default?", id="misspelt key"),
         pytest.param(
             "\n\nhelpers: smal",
-            "9: helpers: 'smal' is no upstream, fallback or split; did you mean small?",
+            "9: helpers: 'smal' is not an upstream, fallback or split; did you mean small?",
             id="misspelt name",
         ),
         pytest.param(
             "embeddings: tiny",
-            "7: embeddings: 'tiny' is no upstream, fallback or split; there are small, large",
+            "7: embeddings: 'tiny' is not an upstream, fallback or split; there are small, large",
             id="unknown name",
         ),
         pytest.param(
@@ -47,15 +47,21 @@ def refusal(tmp_path: Path, text: str) -> list[str]:
         ),
         pytest.param("fallbacks: {careful: []}", "7: fallbacks.careful: ", id="empty fallback"),
         pytest.param("splits: {canary: {tiny: 1}}", "7: splits.canary.tiny: 'tiny'", id="part of a split"),
-        pytest.param("splits: {canary: {large: 0}}", "7: splits.canary.large: ", id="part that nobody takes"),
-        pytest.param("shadows: {tiny: {to: large}}", "7: shadows.tiny: 'tiny' is no upstream", id="shadow of nobody"),
+        pytest.param("splits: {canary: {large: 0}}", "7: splits.canary.large: ", id="part of weight 0"),
         pytest.param(
-            "shadows: {large: {to: tiny}}", "7: shadows.large.to: 'tiny' is no upstream", id="shadow to nobody"
+            "shadows: {tiny: {to: large}}",
+            "7: shadows.tiny: 'tiny' is not an upstream",
+            id="shadow of an unknown upstream",
+        ),
+        pytest.param(
+            "shadows: {large: {to: tiny}}",
+            "7: shadows.large.to: 'tiny' is not an upstream",
+            id="shadow to an unknown upstream",
         ),
         pytest.param("affinity: {order: [small, tiny]}", "7: affinity.order.1: 'tiny'", id="order of affinity"),
-        pytest.param("affinity: {order: [small]}", "7: affinity.order: ", id="nowhere to move to"),
-        pytest.param("affinity: {by: ip, order: [small, large]}", "7: affinity.by: ", id="unknown party"),
-        pytest.param("rules: [{to: tiny}]", "7: rules.0.to: 'tiny'", id="rule to nowhere"),
+        pytest.param("affinity: {order: [small]}", "7: affinity.order: ", id="affinity with one upstream"),
+        pytest.param("affinity: {by: ip, order: [small, large]}", "7: affinity.by: ", id="unknown key of affinity"),
+        pytest.param("rules: [{to: tiny}]", "7: rules.0.to: 'tiny'", id="rule to an unknown name"),
         pytest.param(
             "rules:\n- to: small\n- when: {tools: true}",
             "9: rules.1: give to, or local_only: true",
@@ -68,8 +74,8 @@ def refusal(tmp_path: Path, text: str) -> list[str]:
         ),
         pytest.param(
             "rules: [{to: small, when: {link: {tiny: down}}}]",
-            "7: rules.0.when.link.tiny: 'tiny' is no upstream",
-            id="link of nobody",
+            "7: rules.0.when.link.tiny: 'tiny' is not an upstream",
+            id="state of an unknown upstream",
         ),
         pytest.param(
             "rules: [{to: small, when: {link: {large: dwon}}}]", "7: rules.0.when.link.large: ", id="unknown state"
@@ -77,7 +83,7 @@ def refusal(tmp_path: Path, text: str) -> list[str]:
         pytest.param(
             "rules: [{to: small, when: {tokens: {}}}]",
             "7: rules.0.when.tokens: give at_least, below or both",
-            id="range of nothing",
+            id="range without a bound",
         ),
         pytest.param(
             "rules: [{to: small, when: {tokens: {at_least: 9, below: 9}}}]",
@@ -90,42 +96,46 @@ def refusal(tmp_path: Path, text: str) -> list[str]:
             id="share over 1",
         ),
         pytest.param(
-            "rules: [{to: small, when: {time: {from: 25:00}}}]", "7: rules.0.when.time.from: ", id="no time of day"
+            "rules: [{to: small, when: {time: {from: 25:00}}}]", "7: rules.0.when.time.from: ", id="not a time of day"
         ),
         pytest.param(
             "rules: [{to: small, when: {time: {days: [monday]}}}]", "7: rules.0.when.time.days.0: ", id="no day"
         ),
         pytest.param("rules: [{to: small, when: {model: []}}]", "7: rules.0.when.model: ", id="no pattern"),
         pytest.param(
-            "fallbacks: {large: [small]}", "7: fallbacks.large: large is a name in upstreams", id="name of an upstream"
+            "fallbacks: {large: [small]}",
+            "7: fallbacks.large: large is also a name in upstreams",
+            id="name of an upstream",
         ),
         pytest.param(
             "fallbacks: {a: [small]}\nsplits: {a: {small: 1}}",
-            "8: splits.a: a is a name in fallbacks",
+            "8: splits.a: a is also a name in fallbacks",
             id="name of a fallback",
         ),
-        pytest.param("fallbacks: {auto: [small]}", "7: fallbacks.auto: ", id="auto is taken"),
-        pytest.param("splits: {task_router: {small: 1}}", "7: splits.task_router: ", id="a policy's name is taken"),
-        pytest.param("fallbacks: {a: [a]}", "7: fallbacks.a: leads back to itself: a -> a", id="circle of one"),
+        pytest.param(
+            "fallbacks: {auto: [small]}", "7: fallbacks.auto: auto is reserved; choose another", id="auto is reserved"
+        ),
+        pytest.param("splits: {task_router: {small: 1}}", "7: splits.task_router: ", id="name of a policy"),
+        pytest.param("fallbacks: {a: [a]}", "7: fallbacks.a: contains itself: a -> a", id="cycle of one"),
         pytest.param(
             "fallbacks: {a: [small, b]}\nsplits: {b: {a: 1}}",
-            "7: fallbacks.a: leads back to itself: a -> b -> a",
-            id="circle of two",
+            "7: fallbacks.a: contains itself: a -> b -> a",
+            id="cycle of two",
         ),
         pytest.param(
             "fallbacks: {a: [large]}\nauto: task_router\nfallbacks: {}",
-            "7: fallbacks: stands here on line 9 again; remove one",
+            "7: fallbacks: occurs again on line 9; remove one",
             id="key twice",
         ),
         pytest.param(
-            "rules: [{to: small, to: large}]", "7: rules.0.to: stands here on line 7 again", id="key twice, deep inside"
+            "rules: [{to: small, to: large}]", "7: rules.0.to: occurs again on line 7", id="key twice, deep inside"
         ),
         pytest.param(
             "auto: mood_router",
-            "7: auto: mood_router is none of the policies; there are task_router",
-            id="auto is no policy",
+            "7: auto: mood_router is not in policies; there are task_router",
+            id="auto is not a policy",
         ),
-        pytest.param("fallbacks: &a {b: *a}", "7: fallbacks.b: holds itself", id="alias of itself"),
+        pytest.param("fallbacks: &a {b: *a}", "7: fallbacks.b: contains itself", id="alias of itself"),
         pytest.param("auto: [", "8: ", id="not YAML"),
     ],
 )
