@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from testcontainers.compose import DockerCompose
 
+from tests.support.compose import LoggedCompose
 from tests.support.ports import free_ports
 
 COMPOSE = Path(__file__).parents[2] / "compose"
@@ -47,7 +47,7 @@ def stack() -> Iterator[Stack]:
         unavailable(reason)
     ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     os.environ.update(ports, COMPOSE_PROJECT_NAME=PROJECT, TESTCONTAINERS_RYUK_DISABLED="true")
-    with DockerCompose(COMPOSE, FILES + LAYER, build=True, wait=True):
+    with LoggedCompose(COMPOSE, FILES + LAYER, build=True, wait=True):
         controller, http, grpc, _ = (f"127.0.0.1:{port}" for port in ports.values())
         yield Stack(f"http://{controller}", http, grpc, PROJECT)
 

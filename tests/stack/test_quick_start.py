@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from testcontainers.compose import DockerCompose
 
 from tests.stack.conftest import COMPOSE, docker_missing, unavailable
+from tests.support.compose import LoggedCompose
 from tests.support.ports import free_ports
 
 CODE = "Write a Python function that reverses a linked list."
@@ -27,7 +27,7 @@ def chat() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patched:
         for name, value in variables.items():
             patched.setenv(name, value)
-        with DockerCompose(COMPOSE, ["docker-compose.yaml"], build=True, wait=True):
+        with LoggedCompose(COMPOSE, ["docker-compose.yaml"], build=True, wait=True):
             yield f"http://127.0.0.1:{port}/v1/chat/completions"
 
 
