@@ -13,7 +13,7 @@ from edge_router.controller.classifier.decision import Decision
 from edge_router.tensors import text_tensor
 from tests.faults_classifier.conftest import Over, classified, until, well
 from tests.faults_classifier.router_server import RouterServer, decisions, numbers
-from tests.unit.controller.classifier.network import Network
+from tests.support.network import Network
 
 NAN = float("nan")
 Break = Callable[[RouterServer], None]

@@ -12,7 +12,7 @@ from edge_router.controller.classifier import Classification, Labels
 from edge_router.controller.classifier.chain import ClassifierChain
 from edge_router.controller.config import ClassifierConfig
 from edge_router.errors import ConfigError, RequestError
-from tests.unit.controller.classifier.network import LABELS, Network
+from tests.support.network import LABELS, Network
 
 Start = Callable[..., ClassifierChain]
 LONG_BUDGET_MS = 60_000
