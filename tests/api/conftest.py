@@ -1,4 +1,4 @@
-"""A controller over real HTTP, an upstream in an LLM's place, and a classifier that says what the test tells it to."""
+"""A controller over real HTTP, an upstream that stands in for an LLM, and a classifier whose decisions a test sets."""
 
 import asyncio
 import socket
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -33,9 +33,9 @@ DECISIONS: Mapping[str, tuple[str, list[Any]]] = {
     "COMPLEXITY_PROBABILITIES": ("FP32", [0.75, 0.25]),
     "COMPLEXITY_SCORE": ("FP32", [0.25]),
 }
-"""What a `RouterServer` says of every prompt: data type and data by output."""
+"""The decision of a `RouterServer` on every prompt: (data type, data) by output."""
 PATIENT_MS = 60_000
-"""A classifier's budget that no busy machine exceeds."""
+"""Budget of a classifier, in ms; a busy machine does not exceed it."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,30 +47,30 @@ class LlmRequest:
 
     @property
     def body(self) -> Any:
-        return orjson.loads(self.content)
+        return msgspec.json.decode(self.content)
 
 
 async def completion(request: web.Request) -> web.StreamResponse:
-    asked = orjson.loads(await request.read())
+    fields = msgspec.json.decode(await request.read())
     message = {"role": "assistant", "content": "good day"}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": asked["model"]}
+    head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": fields["model"]}
     return web.json_response(head | {"choices": [choice]})
 
 
 @dataclass
 class Upstream:
-    """Answers as `answer` does. `cancelled` is set when its client hung up on a running call."""
+    """Answers with `answer`. `cancelled` is set when a client disconnects during a request."""
 
     url: str = ""
     answer: Handler = completion
-    asked: list[LlmRequest] = field(default_factory=list)
+    requests: list[LlmRequest] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reply(self, request: web.Request) -> web.StreamResponse:
-        if request.method == "GET":  # whether it is there
+        if request.method == "GET":  # a health probe
             return web.json_response({"object": "list", "data": []})
-        self.asked.append(LlmRequest(request.headers, await request.read()))
+        self.requests.append(LlmRequest(request.headers, await request.read()))
         try:
             return await self.answer(request)
         except asyncio.CancelledError:
@@ -80,18 +80,18 @@ class Upstream:
     @property
     def last(self) -> Any:
         """The body of the last request."""
-        return self.asked[-1].body
+        return self.requests[-1].body
 
 
 @dataclass
 class GivenClassifier:
-    """Decides as its fields say; `failure` is raised, `answering` is waited for."""
+    """Returns the decision in its fields once `answering` is set; raises `failure` if there is one."""
 
     label: str = "Code"
     score: float = 0.25
     failure: Exception | None = None
     answering: asyncio.Event = field(default_factory=asyncio.Event)
-    met: bool = True
+    discovered: bool = True
     seconds: float = 0
     texts: list[str] = field(default_factory=list)
 
@@ -99,7 +99,7 @@ class GivenClassifier:
         self.answering.set()
 
     async def labels(self) -> Labels:
-        if not self.met:
+        if not self.discovered:
             await asyncio.Event().wait()
         return LABELS
 
@@ -118,7 +118,7 @@ class GivenClassifier:
 
 @dataclass
 class RouterServer:
-    """Speaks V2; classifies no sooner than `answering` is set."""
+    """A server of the V2 protocol. It classifies once `answering` is set."""
 
     url: str = ""
     status: int = 200
@@ -176,8 +176,8 @@ class Control(Protocol):
 
 @pytest.fixture
 async def serve(control: Control) -> AsyncIterator[Serve]:
-    """Serves a handler for every path at an address of its own, whose URL it returns. Ends before the controller, which
-    would wait for an answer under way."""
+    """Serves a handler for every path on a port of its own and returns the URL. Ends before the controller, which would
+    wait for a running answer."""
     async with AsyncExitStack() as stack:
 
         async def start(handler: Handler) -> str:
@@ -196,8 +196,7 @@ async def serve(control: Control) -> AsyncIterator[Serve]:
 
 @pytest.fixture
 async def control() -> AsyncIterator[Control]:
-    """Starts a controller in the server it ships with, over `classifier` or what `settings` name; returns a client of
-    it."""
+    """Starts a controller in its own server, with `classifier` or the one that `settings` name; returns a client."""
     async with AsyncExitStack() as stack:
 
         async def start(

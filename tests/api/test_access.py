@@ -1,4 +1,4 @@
-"""Keys, limits and the door, as a client meets them."""
+"""Access keys, rate limits and refused hosts over HTTP."""
 
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ async def test_no_address_answers_without_a_valid_key(
             assert reply.headers["x-request-id"]
             said.add(_message(await reply.json()))
     assert len(said) == 1
-    assert upstream.asked == []
+    assert upstream.requests == []
 
 
 async def test_health_needs_no_key_and_metrics_none_where_they_are_open(
@@ -76,7 +76,7 @@ async def test_health_needs_no_key_and_metrics_none_where_they_are_open(
 
 
 @pytest.mark.parametrize("headers", [BEARER, {"x-api-key": SECRET}])
-async def test_a_key_opens_everything_and_stays_here(
+async def test_a_key_admits_to_everything_and_is_not_passed_on(
     control: Control,
     routes: RouterConfig,
     classifier: GivenClassifier,
@@ -90,10 +90,10 @@ async def test_a_key_opens_everything_and_stays_here(
             assert reply.status == 200, path
     async with client.post(CHAT, json=BODY, headers=headers) as reply:
         assert reply.status == 200
-    assert SECRET not in str(upstream.asked[-1].headers)
+    assert SECRET not in str(upstream.requests[-1].headers)
 
 
-async def test_a_key_reaches_the_models_it_may_and_no_other_by_whatever_name(
+async def test_a_key_admits_to_its_own_models_by_any_name(
     control: Control, routes: RouterConfig, classifier: GivenClassifier, upstream: Upstream, keys: Path
 ) -> None:
     write(keys, models=["small"])
@@ -104,11 +104,11 @@ async def test_a_key_reaches_the_models_it_may_and_no_other_by_whatever_name(
     classifier.label = "Code"  # whose route is `large`
     async with client.post(CHAT, json=BODY, headers=BEARER) as reply:
         assert reply.status == 200
-    assert [asked.body["model"] for asked in upstream.asked] == ["small-model"]
+    assert [request.body["model"] for request in upstream.requests] == ["small-model"]
 
 
 @pytest.mark.parametrize("limits", [{"requests_per_minute": 1}, {"tokens_per_minute": 10}])
-async def test_beyond_its_limit_a_key_is_told_when_to_ask_again(
+async def test_over_its_limit_a_key_gets_429_with_retry_after(
     control: Control,
     routes: RouterConfig,
     classifier: GivenClassifier,
@@ -132,17 +132,17 @@ async def test_beyond_its_limit_a_key_is_told_when_to_ask_again(
         assert reply.status == 429
         assert 0 < int(reply.headers["retry-after"]) <= 60
         assert (await reply.json())["error"]["type"] == "rate_limit_error"
-    assert len(upstream.asked) == 1
+    assert len(upstream.requests) == 1
 
 
-async def test_a_strangers_name_is_refused_on_loopback(client: aiohttp.ClientSession) -> None:
+async def test_an_unknown_host_is_refused_on_loopback(client: aiohttp.ClientSession) -> None:
     for path in ("/v1/models", "/health"):
         async with client.get(path, headers={"host": "evil.example.com"}) as reply:
             assert reply.status == 403
             assert "Host" in (await reply.json())["error"]["message"]
 
 
-async def test_images_may_be_larger_than_text(
+async def test_a_request_with_images_may_be_larger_than_one_of_text(
     control: Control, routes: RouterConfig, classifier: GivenClassifier, upstream: Upstream
 ) -> None:
     client = await control(routes, classifier, body_bytes=1000, image_body_bytes=4000)
@@ -154,7 +154,7 @@ async def test_images_may_be_larger_than_text(
     image["image_url"] = {"url": "data:image/png;base64," + "A" * 4000}
     async with client.post(CHAT, json=BODY | {"messages": [{"role": "user", "content": [image]}]}) as reply:
         assert reply.status == 413
-    assert len(upstream.asked) == 1
+    assert len(upstream.requests) == 1
 
 
 def _message(content: Any) -> str:

@@ -1,10 +1,10 @@
-"""Anthropic's client works against the controller where an upstream speaks its API."""
+"""Anthropic's client works with the controller if an upstream speaks its API."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 from aiohttp import web
 from anthropic import APIStatusError, AsyncAnthropic, BadRequestError, NotFoundError
@@ -17,12 +17,12 @@ MESSAGES: list[MessageParam] = [{"role": "user", "content": "sort a list"}]
 
 
 async def speak(request: web.Request) -> web.StreamResponse:
-    asked = orjson.loads(await request.read())
+    fields = msgspec.json.decode(await request.read())
     if request.path.endswith("/count_tokens"):
         return web.json_response({"input_tokens": 5})
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": asked["model"], "stop_sequence": None}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": fields["model"], "stop_sequence": None}
     usage = {"input_tokens": 5, "output_tokens": 2}
-    if not asked.get("stream"):
+    if not fields.get("stream"):
         content = [{"type": "text", "text": "good day"}]
         return web.json_response(message | {"content": content, "stop_reason": "end_turn", "usage": usage})
     stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
@@ -35,7 +35,7 @@ async def speak(request: web.Request) -> web.StreamResponse:
         {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
         {"type": "message_stop"},
     ):
-        await stream.write(f"event: {event['type']}\ndata: ".encode() + orjson.dumps(event) + b"\n\n")
+        await stream.write(f"event: {event['type']}\ndata: ".encode() + msgspec.json.encode(event) + b"\n\n")
         if request.headers["x-request-id"] == "dies" and event["type"] == "content_block_delta":
             assert request.transport is not None
             request.transport.abort()
@@ -64,11 +64,11 @@ async def test_create_is_routed_and_answered(anthropic: AsyncAnthropic, upstream
     message = await answer.parse()
     assert (message.content[0].to_dict()["text"], message.model) == ("good day", "large-model")
     assert answer.headers["x-edge-router-upstream"] == "large"
-    assert upstream.asked[-1].headers["anthropic-version"]
-    assert "any" not in upstream.asked[-1].headers.values()
+    assert upstream.requests[-1].headers["anthropic-version"]
+    assert "any" not in upstream.requests[-1].headers.values()
 
 
-async def test_a_stream_gives_its_words_and_ends(anthropic: AsyncAnthropic) -> None:
+async def test_a_stream_yields_its_text_and_ends(anthropic: AsyncAnthropic) -> None:
     async with anthropic.messages.stream(model="auto", messages=MESSAGES, max_tokens=9) as stream:
         assert [text async for text in stream.text_stream] == ["good day"]
         assert (await stream.get_final_message()).stop_reason == "end_turn"
@@ -78,10 +78,10 @@ async def test_tokens_are_counted(anthropic: AsyncAnthropic) -> None:
     assert (await anthropic.messages.count_tokens(model="large", messages=MESSAGES)).input_tokens == 5
 
 
-async def test_a_stream_that_breaks_off_raises(anthropic: AsyncAnthropic) -> None:
+async def test_a_broken_stream_raises(anthropic: AsyncAnthropic) -> None:
     headers = {"x-request-id": "dies"}
-    asked = anthropic.messages.stream(model="auto", messages=MESSAGES, max_tokens=9, extra_headers=headers)
-    async with asked as stream:
+    running = anthropic.messages.stream(model="auto", messages=MESSAGES, max_tokens=9, extra_headers=headers)
+    async with running as stream:
         with pytest.raises(APIStatusError, match="large"):
             await stream.get_final_message()
 
@@ -91,7 +91,7 @@ async def test_a_stream_that_breaks_off_raises(anthropic: AsyncAnthropic) -> Non
     [("nowhere", NotFoundError, "nowhere"), ("small", BadRequestError, "large")],
     ids=["unknown model", "an upstream that does not speak it"],
 )
-async def test_refusals_are_the_sdks_own_errors_and_say_what_would_do(
+async def test_refusals_are_the_sdks_own_errors_and_name_an_alternative(
     anthropic: AsyncAnthropic, model: str, error: type[APIStatusError], said: str
 ) -> None:
     with pytest.raises(error, match=said) as raised:

@@ -1,4 +1,4 @@
-"""Nobody computes an answer for a client that is gone."""
+"""The upstream's work ends when the client disconnects."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_leaving_before_the_first_byte_cancels_the_upstreams_call(
+async def test_a_disconnect_before_the_first_byte_cancels_the_upstream_request(
     client: aiohttp.ClientSession, upstream: Upstream, stream: bool
 ) -> None:
     asked = asyncio.Event()
@@ -37,7 +37,7 @@ async def test_leaving_before_the_first_byte_cancels_the_upstreams_call(
     ("content_type", "begun"),
     [("text/event-stream", b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n'), ("application/json", HALF)],
 )
-async def test_leaving_after_the_first_byte_cancels_the_upstreams_call(
+async def test_a_disconnect_after_the_first_byte_cancels_the_upstream_request(
     client: aiohttp.ClientSession, upstream: Upstream, content_type: str, begun: bytes
 ) -> None:
     async def begin(request: web.Request) -> web.StreamResponse:
@@ -58,7 +58,7 @@ async def test_leaving_after_the_first_byte_cancels_the_upstreams_call(
     assert [(line["event"], line["outcome"]) for line in lines] == [("request", "client left")]
 
 
-async def test_one_client_leaving_does_not_disturb_another(client: aiohttp.ClientSession, upstream: Upstream) -> None:
+async def test_a_disconnect_does_not_disturb_another_client(client: aiohttp.ClientSession, upstream: Upstream) -> None:
     more = asyncio.Event()
     upstream.answer = in_two(more)
     leaving, staying = [await client.post(CHAT, json=BODY | {"stream": True}) for _ in range(2)]

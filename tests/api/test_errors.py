@@ -1,10 +1,10 @@
-"""Every error is OpenAI's: {"error": {"message", "type", "param", "code"}}, and says what to do."""
+"""Every error has OpenAI's envelope, {"error": {"message", "type", "param", "code"}}, and says what to do."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 
 from edge_router.controller.config import RouterConfig
@@ -16,11 +16,11 @@ MESSAGES = [{"role": "user", "content": "sort a list"}]
 
 
 async def fail(*given: object) -> None:
-    raise RuntimeError("nobody planned for this")
+    raise RuntimeError("an unexpected failure")
 
 
 async def refused(client: aiohttp.ClientSession, content: Any, path: str = CHAT) -> tuple[int, dict[str, Any]]:
-    data = content if isinstance(content, bytes) else orjson.dumps(content)
+    data = content if isinstance(content, bytes) else msgspec.json.encode(content)
     async with client.post(path, data=data) as reply:
         assert reply.content_type == "application/json"
         error: dict[str, Any] = (await reply.json())["error"]
@@ -54,7 +54,7 @@ async def test_a_wrong_body_is_refused_by_the_name_of_what_is_wrong(
     status, error = await refused(client, content)
     assert (status, error["type"]) == (400, "invalid_request_error")
     assert named in error["message"]
-    assert upstream.asked == []
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_a_wrong_router_field_is_refused_by_the_name_of_its_key(
     assert (status, error["type"]) == (400, "invalid_request_error")
     assert error["message"].startswith("nim-llm-router")
     assert named in error["message"]
-    assert upstream.asked == []
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ async def test_a_wrong_router_field_is_refused_by_the_name_of_its_key(
     ],
     ids=["model", "policy", "manual model"],
 )
-async def test_a_name_nobody_serves_is_not_found(
+async def test_a_name_that_is_not_served_is_not_found(
     client: aiohttp.ClientSession, upstream: Upstream, fields: dict[str, Any]
 ) -> None:
     status, error = await refused(client, {"messages": MESSAGES} | fields)
     code = "policy_not_found" if "mood_router" in error["message"] else "model_not_found"
     assert (status, error["type"], error["code"]) == (404, "not_found_error", code)
     assert "gpt-nowhere" in error["message"] or "mood_router" in error["message"]
-    assert upstream.asked == []
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize("path", ["/chat", "/v1/complete", "/v1/chat"])
@@ -136,7 +136,7 @@ async def test_an_error_of_responses_has_one_form_wherever_it_is_raised(
 async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(
     control: Control, routes: RouterConfig, upstream: Upstream, classifier: GivenClassifier, announced: bool
 ) -> None:
-    content = orjson.dumps({"model": "auto", "messages": MESSAGES})
+    content = msgspec.json.encode({"model": "auto", "messages": MESSAGES})
 
     async def in_pieces(content: bytes) -> AsyncIterator[bytes]:
         yield content[:10]
@@ -144,16 +144,16 @@ async def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not(
 
     client = await control(routes, classifier, body_bytes=len(content))
     async with client.post(CHAT, data=content if announced else in_pieces(content)) as reply:
-        assert (reply.status, len(upstream.asked)) == (200, 1)
+        assert (reply.status, len(upstream.requests)) == (200, 1)
     content += b" "
     async with client.post(CHAT, data=content if announced else in_pieces(content)) as reply:
-        assert (reply.status, len(upstream.asked)) == (413, 1)
+        assert (reply.status, len(upstream.requests)) == (413, 1)
         assert "EDGE_ROUTER_BODY_BYTES" in (await reply.json())["error"]["message"]
 
 
-async def test_a_body_nested_too_deep_is_the_clients_mistake(client: aiohttp.ClientSession) -> None:
+async def test_a_body_nested_too_deep_is_a_client_error(client: aiohttp.ClientSession) -> None:
     deep = b"[" * 300 + b"]" * 300
-    content = orjson.dumps({"model": "auto", "messages": MESSAGES})[:-1] + b', "x": ' + deep + b"}"
+    content = msgspec.json.encode({"model": "auto", "messages": MESSAGES})[:-1] + b', "x": ' + deep + b"}"
     async with client.post(CHAT, data=content) as reply:
         assert reply.status in (200, 400)
 
@@ -172,7 +172,7 @@ async def test_a_failure_of_the_controller_is_an_openai_error_and_is_logged_by_i
     ) as reply:
         error = (await reply.json())["error"]
         assert (reply.status, error["type"]) == (500, "server_error")
-        assert "nobody planned" not in error["message"]
+        assert "unexpected failure" not in error["message"]
         assert reply.headers["x-request-id"] == "mine-1"
     lines = [line for line in capsys.readouterr().out.splitlines() if "mine-1" in line]
     assert any("RuntimeError" in line for line in lines)

@@ -1,4 +1,4 @@
-"""What an operator asks: is it alive, is it ready, what is it configured to do."""
+"""Endpoints for operators: liveness, readiness, configuration."""
 
 import aiohttp
 import pytest
@@ -11,7 +11,7 @@ READY = "/health/ready"
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live"])
-async def test_alive_whatever_the_classifier_does(
+async def test_live_whatever_the_classifier_does(
     client: aiohttp.ClientSession, classifier: GivenClassifier, path: str
 ) -> None:
     classifier.failure = UnavailableError("gone")
@@ -27,10 +27,10 @@ async def test_ready_after_a_real_classification(client: aiohttp.ClientSession, 
     assert len(classifier.texts) == 1
 
 
-async def test_not_ready_before_the_classifier_is_met(
+async def test_not_ready_before_the_classifier_is_discovered(
     control: Control, routes: RouterConfig, classifier: GivenClassifier
 ) -> None:
-    classifier.met = False
+    classifier.discovered = False
     client = await control(routes, classifier)
     async with client.get(READY) as reply:
         assert reply.status == 503
@@ -49,7 +49,7 @@ async def test_not_ready_while_the_classifier_fails_and_ready_again_after(
         assert reply.status == 200
 
 
-async def test_not_ready_where_a_route_names_a_label_the_server_has_not(
+async def test_not_ready_if_a_route_names_an_unknown_label(
     control: Control, routes: RouterConfig, classifier: GivenClassifier
 ) -> None:
     content = routes.model_dump(mode="json", exclude_none=True)
@@ -61,7 +61,7 @@ async def test_not_ready_where_a_route_names_a_label_the_server_has_not(
         assert "policies.task_router.routes: Cooode" in problem
 
 
-async def test_the_configuration_shows_routes_and_where_keys_are_but_no_key(
+async def test_the_configuration_shows_the_source_of_keys_but_no_key(
     control: Control, routes: RouterConfig, classifier: GivenClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LARGE_KEY", "the-secret-itself")
@@ -73,7 +73,7 @@ async def test_the_configuration_shows_routes_and_where_keys_are_but_no_key(
         assert "the-secret-itself" not in await reply.text()
 
 
-async def test_models_lists_every_name_a_client_may_ask_for(client: aiohttp.ClientSession) -> None:
+async def test_models_lists_every_name_that_a_client_may_use(client: aiohttp.ClientSession) -> None:
     async with client.get("/v1/models") as reply:
         listed = await reply.json()
     names = [model["id"] for model in listed["data"]]

@@ -1,10 +1,10 @@
-"""Ollama's own client works against the controller, whether an Ollama stands behind it or an OpenAI upstream."""
+"""Ollama's own client works with the controller, before an Ollama upstream and before an OpenAI upstream."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 from aiohttp import web
 from ollama import AsyncClient, ResponseError
@@ -18,19 +18,19 @@ WORDS = ("good", " day")
 
 async def openai(request: web.Request) -> web.StreamResponse:
     """A model behind OpenAI's API."""
-    asked = orjson.loads(await request.read())
+    fields = msgspec.json.decode(await request.read())
     if request.path.endswith("/embeddings"):
-        texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
+        texts = fields["input"] if isinstance(fields["input"], list) else [fields["input"]]
         data = [{"index": at, "embedding": [at, 0.5]} for at, _ in enumerate(texts)]
-        return web.json_response({"data": data, "model": asked["model"], "usage": {"prompt_tokens": 2}})
-    if not asked.get("stream"):
+        return web.json_response({"data": data, "model": fields["model"], "usage": {"prompt_tokens": 2}})
+    if not fields.get("stream"):
         choice = {"index": 0, "message": {"role": "assistant", "content": "good day"}, "finish_reason": "stop"}
-        return web.json_response({"model": asked["model"], "choices": [choice], "usage": {"completion_tokens": 2}})
+        return web.json_response({"model": fields["model"], "choices": [choice], "usage": {"completion_tokens": 2}})
     stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await stream.prepare(request)
     for delta, reason in [*(({"content": word}, None) for word in WORDS), ({}, "stop")]:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
-        await stream.write(b"data: " + orjson.dumps({"model": asked["model"], "choices": [choice]}) + b"\n\n")
+        await stream.write(b"data: " + msgspec.json.encode({"model": fields["model"], "choices": [choice]}) + b"\n\n")
     if request.headers["x-request-id"] == "dies":
         assert request.transport is not None
         request.transport.abort()
@@ -41,19 +41,21 @@ async def openai(request: web.Request) -> web.StreamResponse:
 
 async def native(request: web.Request) -> web.StreamResponse:
     """An Ollama."""
-    asked = orjson.loads(await request.read())
-    head = {"model": asked["model"], "created_at": "2026-01-01T00:00:00Z"}
+    fields = msgspec.json.decode(await request.read())
+    head = {"model": fields["model"], "created_at": "2026-01-01T00:00:00Z"}
     if request.path == "/api/embed":
         return web.json_response(head | {"embeddings": [[0.5]]})
-    if asked.get("stream") is False:
+    if fields.get("stream") is False:
         return web.json_response(head | {"message": {"role": "assistant", "content": "good day"}, "done": True})
     stream = web.StreamResponse(headers={"content-type": "application/x-ndjson"})
     await stream.prepare(request)
     for word in WORDS:
         await stream.write(
-            orjson.dumps(head | {"message": {"role": "assistant", "content": word}, "done": False}) + b"\n"
+            msgspec.json.encode(head | {"message": {"role": "assistant", "content": word}, "done": False}) + b"\n"
         )
-    await stream.write(orjson.dumps(head | {"message": {"role": "assistant", "content": ""}, "done": True}) + b"\n")
+    await stream.write(
+        msgspec.json.encode(head | {"message": {"role": "assistant", "content": ""}, "done": True}) + b"\n"
+    )
     return stream
 
 
@@ -126,7 +128,7 @@ async def test_what_would_change_the_models_is_refused(ollama: AsyncClient, upst
         with pytest.raises(ResponseError, match="not managed at this address") as raised:
             await refused
         assert raised.value.status_code == 403
-    assert upstream.asked == []
+    assert upstream.requests == []
 
 
 async def test_errors_are_the_clients_own(ollama: AsyncClient) -> None:
@@ -142,7 +144,7 @@ async def test_errors_are_the_clients_own(ollama: AsyncClient) -> None:
 class TestTranslated:
     """Before an upstream that speaks OpenAI alone."""
 
-    async def test_counts_and_the_reason_of_the_end_are_kept(self, ollama: AsyncClient) -> None:
+    async def test_counts_and_done_reason_are_kept(self, ollama: AsyncClient) -> None:
         parts = [part async for part in await ollama.chat(model="auto", messages=MESSAGES, stream=True)]
         assert (parts[-1].done_reason, parts[-1].prompt_eval_count, parts[-1].eval_count) == ("stop", 3, 2)
 
@@ -157,15 +159,13 @@ class TestTranslated:
         assert (await ollama.embed(model="small-model", input=["one", "two"])).embeddings == [[0, 0.5], [1, 0.5]]
         assert (await ollama.embeddings(model="small-model", prompt="one")).embedding == [0, 0.5]
 
-    async def test_a_prompt_that_is_no_chat_is_refused(self, ollama: AsyncClient, upstream: Upstream) -> None:
+    async def test_a_prompt_that_is_not_a_chat_is_refused(self, ollama: AsyncClient, upstream: Upstream) -> None:
         with pytest.raises(ResponseError, match="ollama_generate") as raised:
             await ollama.generate(model="auto", prompt="sort a list", raw=True)
         assert raised.value.status_code == 400
-        assert upstream.asked == []
+        assert upstream.requests == []
 
-    async def test_an_upstreams_refusal_is_an_error_of_ollamas_shape(
-        self, ollama: AsyncClient, upstream: Upstream
-    ) -> None:
+    async def test_an_upstreams_refusal_has_ollamas_error_format(self, ollama: AsyncClient, upstream: Upstream) -> None:
         async def refuse(request: web.Request) -> web.StreamResponse:
             return web.json_response({"error": {"message": "no tools here", "type": "x"}}, status=400)
 
@@ -175,12 +175,12 @@ class TestTranslated:
         assert raised.value.status_code == 400
         assert isinstance(raised.value.error, str)
 
-    async def test_a_stream_that_breaks_off_ends_in_one_error(
+    async def test_a_broken_stream_ends_with_one_error(
         self, client: aiohttp.ClientSession, ollama: AsyncClient
     ) -> None:
         body = {"model": "auto", "messages": MESSAGES}
         async with client.post("/api/chat", json=body, headers={"x-request-id": "dies"}) as reply:
             assert reply.content_type == "application/x-ndjson"
-            lines = [orjson.loads(line) for line in (await reply.read()).splitlines()]
+            lines = [msgspec.json.decode(line) for line in (await reply.read()).splitlines()]
         assert [line["message"]["content"] for line in lines[:-1]] == list(WORDS)
         assert lines[-1].keys() == {"error"}

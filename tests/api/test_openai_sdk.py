@@ -1,11 +1,11 @@
-"""The official client works against the controller as against OpenAI."""
+"""OpenAI's client works with the controller as with OpenAI."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 from aiohttp import web
 from openai import (
@@ -49,7 +49,7 @@ async def speak(request: web.Request) -> web.StreamResponse:
     for word in ("good", " day"):
         choice = {"index": 0, "delta": {"content": word}, "finish_reason": None}
         head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "large-model"}
-        await stream.write(b"data: " + orjson.dumps(head | {"choices": [choice]}) + b"\n\n")
+        await stream.write(b"data: " + msgspec.json.encode(head | {"choices": [choice]}) + b"\n\n")
     if request.headers["x-request-id"] == "dies":
         assert request.transport is not None
         request.transport.abort()
@@ -62,19 +62,19 @@ async def test_create_returns_the_upstreams_completion(openai: AsyncOpenAI) -> N
     assert (answer.choices[0].message.content, answer.model) == ("good day", "large-model")
 
 
-async def test_create_takes_the_old_field_and_gives_the_decision(openai: AsyncOpenAI) -> None:
+async def test_create_accepts_the_old_field_and_returns_the_decision(openai: AsyncOpenAI) -> None:
     field = {"nim-llm-router": {"policy": "task_router", "routing_strategy": "triton", "model": ""}}
     answer = await openai.chat.completions.with_raw_response.create(model="", messages=MESSAGES, extra_body=field)
     assert answer.headers["X-Chosen-Classifier"] == "Code"
 
 
-async def test_a_stream_gives_its_words_and_ends(openai: AsyncOpenAI, upstream: Upstream) -> None:
+async def test_a_stream_yields_its_text_and_ends(openai: AsyncOpenAI, upstream: Upstream) -> None:
     upstream.answer = speak
     stream = await openai.chat.completions.create(model="auto", messages=MESSAGES, stream=True)
     assert [chunk.choices[0].delta.content async for chunk in stream] == ["good", " day"]
 
 
-async def test_a_stream_that_breaks_off_raises(openai: AsyncOpenAI, upstream: Upstream) -> None:
+async def test_a_broken_stream_raises(openai: AsyncOpenAI, upstream: Upstream) -> None:
     upstream.answer = speak
     headers = {"x-request-id": "dies"}
     stream = await openai.chat.completions.create(model="auto", messages=MESSAGES, stream=True, extra_headers=headers)
@@ -162,18 +162,18 @@ async def test_embeddings(openai: AsyncOpenAI, upstream: Upstream) -> None:
 
 
 async def respond(request: web.Request) -> web.StreamResponse:
-    asked = orjson.loads(await request.read())
+    fields = msgspec.json.decode(await request.read())
     text = {"type": "output_text", "text": "good day", "annotations": []}
     message = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [text]}
-    whole = {"id": "r", "object": "response", "model": asked["model"], "status": "completed", "output": [message]}
-    if not asked.get("stream"):
+    whole = {"id": "r", "object": "response", "model": fields["model"], "status": "completed", "output": [message]}
+    if not fields.get("stream"):
         return web.json_response(whole)
     stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await stream.prepare(request)
     delta = {"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0}
     events = (delta | {"delta": "good day", "sequence_number": 1}, {"type": "response.completed", "response": whole})
     for event in events:
-        await stream.write(f"event: {event['type']}\ndata: ".encode() + orjson.dumps(event) + b"\n\n")
+        await stream.write(f"event: {event['type']}\ndata: ".encode() + msgspec.json.encode(event) + b"\n\n")
         if request.headers["x-request-id"] == "dies":
             assert request.transport is not None
             request.transport.abort()
@@ -188,7 +188,7 @@ async def test_responses(openai: AsyncOpenAI, upstream: Upstream) -> None:
     assert [event.type async for event in stream] == ["response.output_text.delta", "response.completed"]
 
 
-async def test_responses_that_break_off_raise(openai: AsyncOpenAI, upstream: Upstream) -> None:
+async def test_broken_responses_raise(openai: AsyncOpenAI, upstream: Upstream) -> None:
     upstream.answer = respond
     headers = {"x-request-id": "dies"}
     stream = await openai.responses.create(model="auto", input="sort a list", stream=True, extra_headers=headers)
@@ -197,7 +197,7 @@ async def test_responses_that_break_off_raise(openai: AsyncOpenAI, upstream: Ups
             pass
 
 
-async def test_responses_where_nobody_of_the_route_speaks_them_name_who_does(openai: AsyncOpenAI) -> None:
+async def test_responses_without_an_able_upstream_name_one_that_is_able(openai: AsyncOpenAI) -> None:
     with pytest.raises(BadRequestError, match="large"):
         await openai.responses.create(model="small", input="sort a list")
 

@@ -1,4 +1,4 @@
-"""`/openapi.json` names what is there: no address is missing, none is made up."""
+"""`/openapi.json` describes exactly the paths that answer."""
 
 import re
 
@@ -12,7 +12,7 @@ from edge_router.controller.controller import Controller
 from edge_router.controller.settings import Settings
 
 
-async def test_each_address_of_the_document_answers_its_methods(client: aiohttp.ClientSession) -> None:
+async def test_each_path_of_the_document_answers_its_methods(client: aiohttp.ClientSession) -> None:
     async with client.get("/openapi.json") as reply:
         assert reply.status == 200
         paths = (await reply.json())["paths"]
@@ -22,7 +22,7 @@ async def test_each_address_of_the_document_answers_its_methods(client: aiohttp.
                 assert reply.status not in (404, 405), (method, path)
 
 
-async def test_each_address_that_answers_stands_in_the_document(routes: RouterConfig) -> None:
+async def test_each_path_that_answers_is_documented(routes: RouterConfig) -> None:
     answering = Endpoints(Controller(routes, Settings())).routes
     paths = {re.sub(r":\w+}", "}", route.path) for route in answering if isinstance(route, Route)}
     assert paths == document()["paths"].keys()

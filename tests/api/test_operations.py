@@ -1,9 +1,9 @@
-"""Every address over HTTP, as curl asks it."""
+"""Every endpoint over HTTP, as curl sends requests."""
 
 from typing import Any
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -22,12 +22,12 @@ SPOKEN: dict[str, tuple[str, dict[str, Any]]] = {
     "/api/chat": ("/api/chat", {"messages": MESSAGES, "stream": False}),
     "/api/generate": ("/api/generate", {"prompt": "sort a list", "stream": False}),
 }
-"""By address: the upstream's, and the least of a body."""
+"""(path at the upstream, smallest body) by path."""
 
 
 @pytest.fixture
 def routes(routes: RouterConfig) -> RouterConfig:
-    """The upstreams are an Ollama, which speaks nearly everything."""
+    """The upstreams are Ollama servers, which answer nearly every operation."""
     written: dict[str, Any] = routes.model_dump(mode="json", exclude_unset=True)
     for each in written["upstreams"].values():
         each["kind"] = "ollama"
@@ -36,32 +36,32 @@ def routes(routes: RouterConfig) -> RouterConfig:
 
 @pytest.fixture
 def paths(upstream: Upstream) -> list[str]:
-    """Where the upstream was asked."""
+    """Paths of the requests to the upstream."""
     paths: list[str] = []
 
     async def echo(request: web.Request) -> web.StreamResponse:
         paths.append(request.path)
-        return web.json_response({"object": "echo", "asked": orjson.loads(await request.read())})
+        return web.json_response({"object": "echo", "request": msgspec.json.decode(await request.read())})
 
     upstream.answer = echo
     return paths
 
 
 @pytest.mark.parametrize("path", SPOKEN)
-async def test_a_request_is_classified_and_passed_to_the_same_address_with_every_field(
+async def test_a_request_is_classified_and_passed_to_the_same_path_with_every_field(
     client: aiohttp.ClientSession, classifier: GivenClassifier, paths: list[str], path: str
 ) -> None:
     theirs, least = SPOKEN[path]
     body = {"model": "auto", "x-unknown": {"kept": [1, None]}} | least
     async with client.post(path, json=body) as reply:
         assert (reply.status, reply.headers["x-edge-router-label"]) == (200, "Code")
-        assert (await reply.json())["asked"] == body | {"model": "large-model"}
+        assert (await reply.json())["request"] == body | {"model": "large-model"}
     assert classifier.texts == ["sort a list"]
     assert paths == [theirs]
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat/completions", "/v1/completions", "/completions"])
-async def test_the_old_contract_is_understood_wherever_it_was(
+async def test_the_old_contract_works_at_all_of_its_paths(
     client: aiohttp.ClientSession, upstream: Upstream, paths: list[str], path: str
 ) -> None:
     async with client.post(path, json=FIELD | SPOKEN[path][1]) as reply:
@@ -73,15 +73,15 @@ async def test_the_old_contract_is_understood_wherever_it_was(
     ("path", "fields"),
     [("/v1/embeddings", {"input": "one"}), ("/api/embed", {"input": "one"}), ("/api/embeddings", {"prompt": "one"})],
 )
-async def test_an_embedding_is_made_by_the_model_that_is_named(
+async def test_an_embedding_comes_from_the_named_model(
     client: aiohttp.ClientSession, classifier: GivenClassifier, paths: list[str], path: str, fields: dict[str, str]
 ) -> None:
     async with client.post(path, json={"model": "small-model"} | fields) as reply:
-        assert (reply.status, (await reply.json())["asked"]) == (200, {"model": "small-model"} | fields)
+        assert (reply.status, (await reply.json())["request"]) == (200, {"model": "small-model"} | fields)
     assert (paths, classifier.texts) == ([path], [])
 
 
-async def test_a_model_is_found_or_not(client: aiohttp.ClientSession) -> None:
+async def test_a_model_is_retrieved_or_not_found(client: aiohttp.ClientSession) -> None:
     async with client.get("/v1/models") as reply:
         listed = {model["id"]: model["owned_by"] for model in (await reply.json())["data"]}
     assert listed == {
@@ -99,7 +99,7 @@ async def test_a_model_is_found_or_not(client: aiohttp.ClientSession) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_ollamas_clients_find_somebody(client: aiohttp.ClientSession, method: str) -> None:
+async def test_ollamas_clients_find_a_server(client: aiohttp.ClientSession, method: str) -> None:
     async with client.request(method, "/") as reply:
         assert (reply.status, await reply.text()) == (200, "Ollama is running" if method == "GET" else "")
     async with client.request(method, "/api/version") as reply:
@@ -117,19 +117,19 @@ async def test_ollamas_clients_find_somebody(client: aiohttp.ClientSession, meth
         ("POST", "/api/blobs/sha256:0"),
     ],
 )
-async def test_what_would_change_an_ollama_is_refused(
+async def test_model_management_is_refused(
     client: aiohttp.ClientSession, upstream: Upstream, method: str, path: str
 ) -> None:
     async with client.request(method, path, json={"model": "small-model"}) as reply:
         assert (reply.status, list(await reply.json())) == (403, ["error"])
-    assert upstream.asked == []
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize(
     ("path", "shape"),
     [("/api/nowhere", str), ("/v1/nowhere", dict), ("/v1/messages/nowhere", dict)],
 )
-async def test_an_unknown_address_is_refused_in_its_apis_shape(
+async def test_an_unknown_path_is_refused_in_the_error_format_of_its_api(
     client: aiohttp.ClientSession, path: str, shape: type
 ) -> None:
     async with client.post(path, json={}) as reply:

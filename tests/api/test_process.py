@@ -1,4 +1,4 @@
-"""`python -m edge_router.controller` as a container runs it: its environment, its log, its end."""
+"""`python -m edge_router.controller` as a container runs it: environment, log, shutdown."""
 
 import asyncio
 import json
@@ -65,7 +65,7 @@ async def controller(file: Path, server: RouterServer) -> AsyncIterator[Controll
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-async def test_a_stream_under_way_is_finished_before_the_end(
+async def test_a_running_stream_is_finished_before_shutdown(
     controller: Controller, upstream: Upstream, stop: signal.Signals
 ) -> None:
     more = asyncio.Event()
@@ -114,11 +114,11 @@ async def test_without_routes_the_demo_answers_until_a_file_is_written(
             await answering(client)
             async with client.post(CHAT, json=BODY) as reply:
                 assert "not a language model" in await reply.text()
-            assert upstream.asked == []
+            assert upstream.requests == []
             file.write_text(routes)
             process.send_signal(signal.SIGHUP)
             async with asyncio.timeout(30):
-                while not upstream.asked:
+                while not upstream.requests:
                     async with client.post(CHAT, json=BODY):
                         await asyncio.sleep(0.05)
     finally:

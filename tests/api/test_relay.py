@@ -1,10 +1,10 @@
-"""What an upstream sent is what the client gets; what the client sent is what the upstream gets."""
+"""The client gets what the upstream sent, and the upstream gets what the client sent."""
 
 import asyncio
 from typing import Any
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -82,9 +82,7 @@ async def test_a_large_answer_arrives_whole(client: aiohttp.ClientSession, upstr
         assert await reply.read() == content
 
 
-async def test_headers_of_the_answer_arrive_but_those_of_its_connection(
-    client: aiohttp.ClientSession, upstream: Upstream
-) -> None:
+async def test_headers_arrive_except_those_of_the_connection(client: aiohttp.ClientSession, upstream: Upstream) -> None:
     upstream.answer = answer(422, b"{}", retry_after="7", openai_version="1", set_cookie="a=b", server="theirs")
     async with client.post(CHAT, json=BODY) as reply:
         assert (reply.headers["retry-after"], reply.headers["openai-version"]) == ("7", "1")
@@ -101,21 +99,21 @@ async def test_headers_of_the_answer_arrive_but_those_of_its_connection(
     ],
     ids=["known", "unknown", "tools"],
 )
-async def test_fields_reach_the_upstream_untouched(
+async def test_fields_reach_the_upstream_unchanged(
     client: aiohttp.ClientSession, upstream: Upstream, fields: dict[str, Any]
 ) -> None:
     async with client.post(CHAT, json=BODY | fields):
         assert upstream.last == BODY | fields | {"model": "large-model"}
 
 
-async def test_integers_of_any_size_reach_the_upstream_untouched(
+async def test_integers_of_any_size_reach_the_upstream_unchanged(
     client: aiohttp.ClientSession, upstream: Upstream
 ) -> None:
-    async with client.post(CHAT, data=orjson.dumps(BODY)[:-1] + b', "seed": 36893488147419103233}'):
-        assert b"36893488147419103233" in upstream.asked[-1].content
+    async with client.post(CHAT, data=msgspec.json.encode(BODY)[:-1] + b', "seed": 36893488147419103233}'):
+        assert b"36893488147419103233" in upstream.requests[-1].content
 
 
-async def test_the_upstream_sees_its_own_key_and_never_the_clients(
+async def test_the_upstream_gets_its_own_key_and_never_the_clients(
     control: Control,
     routes: RouterConfig,
     upstream: Upstream,
@@ -130,7 +128,7 @@ async def test_the_upstream_sees_its_own_key_and_never_the_clients(
     for model in ("large", "small"):
         async with client.post(CHAT, json=BODY | {"model": model}, headers=headers) as reply:
             assert reply.status == 200
-    large, small = (asked.headers for asked in upstream.asked)
+    large, small = (request.headers for request in upstream.requests)
     assert (large["authorization"], large["traceparent"]) == ("Bearer the-upstreams", "00-1-2-01")
     assert "authorization" not in small
     assert "cookie" not in large
@@ -141,11 +139,11 @@ async def test_one_request_id_reaches_both_ends(
     client: aiohttp.ClientSession, upstream: Upstream, given: str | None
 ) -> None:
     async with client.post(CHAT, json=BODY, headers={"x-request-id": given} if given else {}) as reply:
-        assert reply.headers.getall("x-request-id") == [upstream.asked[-1].headers["x-request-id"]]
+        assert reply.headers.getall("x-request-id") == [upstream.requests[-1].headers["x-request-id"]]
         assert given in (None, reply.headers["x-request-id"])
 
 
-async def test_the_controllers_headers_stand_alone_where_the_upstream_sends_the_same(
+async def test_the_controllers_headers_replace_the_same_headers_of_an_upstream(
     client: aiohttp.ClientSession, upstream: Upstream
 ) -> None:
     theirs = {"x_request_id": "theirs", "x_chosen_classifier": "theirs", "x_edge_router_model": "theirs"}

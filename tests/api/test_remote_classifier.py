@@ -1,4 +1,4 @@
-"""The controller over a router-server: its decisions are followed, its failures cost no answer."""
+"""A controller with a router-server: its decisions are followed, its failures cost no answer."""
 
 import asyncio
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ async def test_the_servers_decision_is_followed(client: aiohttp.ClientSession, u
         pytest.param("COMPLEXITY_SCORE", ("BYTES", ["high"]), id="text for score"),
     ],
 )
-async def test_the_default_answers_for_a_server_that_answers_nonsense(
+async def test_the_default_answers_when_a_server_returns_nonsense(
     client: aiohttp.ClientSession, server: RouterServer, name: str, tensor: tuple[str, list[Any]] | None
 ) -> None:
     del server.decisions[name]
@@ -72,7 +72,7 @@ async def test_the_default_answers_for_a_server_that_answers_nonsense(
 
 
 @pytest.mark.parametrize("status", [500, 503])
-async def test_the_default_answers_for_a_server_that_fails(
+async def test_the_default_answers_when_a_server_fails(
     client: aiohttp.ClientSession, server: RouterServer, status: int
 ) -> None:
     server.status = status
@@ -81,7 +81,7 @@ async def test_the_default_answers_for_a_server_that_fails(
 
 
 @pytest.mark.parametrize("status", [400, 404])
-async def test_the_default_answers_for_a_server_that_has_lost_its_model(
+async def test_the_default_answers_when_a_server_has_no_model(
     client: aiohttp.ClientSession, server: RouterServer, status: int
 ) -> None:
     server.status = status
@@ -90,7 +90,7 @@ async def test_the_default_answers_for_a_server_that_has_lost_its_model(
     assert "x-edge-router-degraded" in headers
 
 
-async def test_the_default_answers_for_a_server_over_its_budget(
+async def test_the_default_answers_when_a_server_exceeds_its_budget(
     control: Control, routes: RouterConfig, server: RouterServer
 ) -> None:
     client = await control(routes, classifier_url=server.url, classifier_budget_ms=50)
@@ -100,13 +100,13 @@ async def test_the_default_answers_for_a_server_over_its_budget(
     assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier slow", "small")
 
 
-async def test_a_server_that_is_down_leaves_the_default(control: Control, routes: RouterConfig) -> None:
+async def test_the_default_answers_when_a_server_is_down(control: Control, routes: RouterConfig) -> None:
     client = await control(routes, classifier_url=f"http://127.0.0.1:{unused_port()}")
     headers = await said(client)
     assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier unavailable", "small")
 
 
-async def test_the_classifier_in_this_process_answers_for_a_server_that_is_down(
+async def test_the_in_process_classifier_answers_when_a_server_is_down(
     control: Control, routes: RouterConfig, classifier: GivenClassifier
 ) -> None:
     client = await control(routes, classifier, classifier_url=f"http://127.0.0.1:{unused_port()}")
@@ -115,7 +115,7 @@ async def test_the_classifier_in_this_process_answers_for_a_server_that_is_down(
     assert (headers["x-edge-router-degraded"], headers["x-edge-router-upstream"]) == ("classifier unavailable", "large")
 
 
-async def test_a_request_that_nobody_classified_is_counted(control: Control, routes: RouterConfig) -> None:
+async def test_an_unclassified_request_is_counted(control: Control, routes: RouterConfig) -> None:
     client = await control(routes, classifier_url=f"http://127.0.0.1:{unused_port()}")
     await said(client)
     async with client.get("/metrics") as reply:
@@ -123,7 +123,7 @@ async def test_a_request_that_nobody_classified_is_counted(control: Control, rou
     assert [line.rpartition(" ")[2] for line in counted] == ["1.0"]
 
 
-async def test_a_dead_one_of_two_servers_costs_no_decision(
+async def test_one_of_two_servers_down_costs_no_decision(
     control: Control, routes: RouterConfig, server: RouterServer
 ) -> None:
     client = await control(routes, classifier_url=f"http://127.0.0.1:{unused_port()},{server.url}")
@@ -136,7 +136,7 @@ async def test_a_dead_one_of_two_servers_costs_no_decision(
 @pytest.mark.parametrize(
     "classes", [[], ["0.5:0"], [7], ["0.5:first:Code"], None], ids=["none", "no names", "numbers", "no index", "absent"]
 )
-async def test_a_server_whose_labels_are_wrong_at_first_is_met_once_they_are_right(
+async def test_a_server_is_used_once_its_labels_are_right(
     control: Control, routes: RouterConfig, server: RouterServer, classes: list[Any] | None
 ) -> None:
     right = server.labels["task_router_ensemble"]

@@ -1,15 +1,15 @@
-"""`POST /v1/route` gives the decision that a chat would get, and asks no model."""
+"""`POST /v1/route` returns the decision that a chat would get, and sends nothing to an upstream."""
 
 import aiohttp
 
 from tests.api.conftest import GivenClassifier, Upstream
 
 
-async def test_the_decision_is_the_one_a_chat_gets(client: aiohttp.ClientSession, upstream: Upstream) -> None:
+async def test_the_decision_is_that_of_a_chat(client: aiohttp.ClientSession, upstream: Upstream) -> None:
     async with client.post("/v1/route", json={"input": "sort a list"}) as reply:
         assert reply.status == 200
         decision = await reply.json()
-    assert upstream.asked == []
+    assert upstream.requests == []
     body = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}
     async with client.post("/v1/chat/completions", json=body) as reply:
         told = {key.removeprefix("x-edge-router-"): value for key, value in reply.headers.items()}
@@ -17,7 +17,7 @@ async def test_the_decision_is_the_one_a_chat_gets(client: aiohttp.ClientSession
     assert (decision["policy"], decision["label"]) == (told["policy"], told["label"])
 
 
-async def test_a_list_is_decided_text_by_text(client: aiohttp.ClientSession, classifier: GivenClassifier) -> None:
+async def test_each_text_of_a_list_is_decided(client: aiohttp.ClientSession, classifier: GivenClassifier) -> None:
     body = {"input": ["one", "two"], "policy": "complexity_router"}
     async with client.post("/v1/route", json=body) as reply:
         answer = await reply.json()

@@ -1,4 +1,4 @@
-"""Which upstream gets a request, and how the answer says why."""
+"""The upstream that gets a request, and the headers that say why."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ async def test_a_label_without_a_route_takes_the_default(
     assert (said["x-chosen-classifier"], "x-edge-router-degraded" in said) == ("Chatbot", False)
 
 
-async def test_the_old_field_wins_over_the_model_and_stays_here(
+async def test_the_old_field_overrides_the_model_and_is_removed(
     client: aiohttp.ClientSession, upstream: Upstream
 ) -> None:
     await routed(client, model="small-model", **by_policy("task_router", "triton"))
@@ -89,7 +89,7 @@ async def test_the_old_field_needs_no_model_beside_it(client: aiohttp.ClientSess
 
 
 @pytest.mark.parametrize(("named", "chosen"), [("Code", "Code"), ("large", "large"), ("large-model", "large")])
-async def test_manual_takes_what_the_client_names(
+async def test_manual_follows_the_label_that_the_client_names(
     client: aiohttp.ClientSession, upstream: Upstream, classifier: GivenClassifier, named: str, chosen: str
 ) -> None:
     classifier.label = "Chatbot"
@@ -108,7 +108,7 @@ async def test_a_named_upstream_answers_without_a_classification(
     assert (said["x-edge-router-strategy"], classifier.texts) == ("pinned", [])
 
 
-async def test_a_label_outside_ascii_still_makes_a_header(
+async def test_a_label_outside_ascii_becomes_an_ascii_header(
     client: aiohttp.ClientSession, classifier: GivenClassifier
 ) -> None:
     classifier.label = "Zoé"
@@ -127,7 +127,7 @@ async def test_a_label_outside_ascii_still_makes_a_header(
     ],
     ids=["last user turn", "newest user turn", "any text at all", "text parts", "image only", "null content"],
 )
-async def test_the_text_classified_is_the_users_last(
+async def test_the_users_last_message_is_classified(
     client: aiohttp.ClientSession, classifier: GivenClassifier, messages: list[dict[str, Any]], text: str
 ) -> None:
     await routed(client, messages=messages)
@@ -139,7 +139,7 @@ async def test_the_text_classified_is_the_users_last(
     [(UnavailableError("gone"), "classifier unavailable"), (RouterError("nonsense"), "classifier wrong")],
     ids=["down", "wrong"],
 )
-async def test_the_default_answers_for_a_classifier_that_fails(
+async def test_the_default_answers_when_the_classifier_fails(
     client: aiohttp.ClientSession, upstream: Upstream, classifier: GivenClassifier, failure: Exception, reason: str
 ) -> None:
     classifier.failure = failure
@@ -148,7 +148,7 @@ async def test_the_default_answers_for_a_classifier_that_fails(
     assert (said["x-edge-router-degraded"], said["x-chosen-classifier"]) == (reason, "small")
 
 
-async def test_the_default_answers_for_a_classifier_over_its_budget(
+async def test_the_default_answers_when_the_classifier_exceeds_its_budget(
     control: Control, routes: RouterConfig, upstream: Upstream, classifier: GivenClassifier
 ) -> None:
     classifier.answering.clear()
@@ -157,10 +157,10 @@ async def test_the_default_answers_for_a_classifier_over_its_budget(
     assert (upstream.last["model"], said["x-edge-router-degraded"]) == ("small-model", "classifier slow")
 
 
-async def test_the_default_answers_before_the_classifier_is_met(
+async def test_the_default_answers_before_the_classifier_is_discovered(
     control: Control, routes: RouterConfig, upstream: Upstream, classifier: GivenClassifier
 ) -> None:
-    classifier.met = False
+    classifier.discovered = False
     client = await control(routes, classifier)
     said = await routed(client)
     assert (upstream.last["model"], said["x-edge-router-degraded"]) == ("small-model", "classifier unavailable")

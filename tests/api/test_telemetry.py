@@ -1,4 +1,4 @@
-"""What an operator sees of requests that went through."""
+"""Log lines and metrics of requests over HTTP."""
 
 import aiohttp
 import pytest
@@ -63,9 +63,7 @@ async def test_a_refusal_is_a_line_with_the_name_of_its_error(client: aiohttp.Cl
     assert (line["status"], line["outcome"], line["error"]) == (400, "refused", "RequestError")
 
 
-async def test_a_decision_that_nobody_took_is_counted(
-    client: aiohttp.ClientSession, classifier: GivenClassifier
-) -> None:
+async def test_a_default_decision_is_counted(client: aiohttp.ClientSession, classifier: GivenClassifier) -> None:
     classifier.failure = RuntimeError("out of order")
     async with client.post(CHAT, json=BODY) as reply:
         assert reply.status == 200
@@ -75,25 +73,25 @@ async def test_a_decision_that_nobody_took_is_counted(
     assert 'edge_router_degraded_total{source="default"} 1.0' in shown
 
 
-async def test_the_clients_names_go_through_to_the_upstream(client: aiohttp.ClientSession, upstream: Upstream) -> None:
+async def test_the_clients_request_ids_reach_the_upstream(client: aiohttp.ClientSession, upstream: Upstream) -> None:
     headers = {"x-request-id": "req-2", "traceparent": TRACEPARENT, "tracestate": "a=b"}
     async with client.post(CHAT, json=BODY, headers=headers) as reply:
         assert reply.headers["x-request-id"] == "req-2"
-    sent = upstream.asked[-1].headers
+    sent = upstream.requests[-1].headers
     assert {name: sent[name] for name in headers} == headers
 
 
 @pytest.mark.parametrize("given", ["two words", "x" * 129])
-async def test_what_is_no_name_for_a_request_is_replaced(
+async def test_an_unusable_request_id_is_replaced(
     client: aiohttp.ClientSession, upstream: Upstream, given: str
 ) -> None:
     async with client.post(CHAT, json=BODY, headers={"x-request-id": given}) as reply:
         named = reply.headers["x-request-id"]
     assert named != given
-    assert upstream.asked[-1].headers["x-request-id"] == named
+    assert upstream.requests[-1].headers["x-request-id"] == named
 
 
-async def test_metrics_are_spoken_in_either_format(client: aiohttp.ClientSession) -> None:
+async def test_metrics_are_exposed_in_either_format(client: aiohttp.ClientSession) -> None:
     for accept, kind in (
         ("text/plain;version=0.0.4", "text/plain"),
         ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text"),

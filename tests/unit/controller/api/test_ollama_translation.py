@@ -1,4 +1,4 @@
-"""Ollama's clients before an upstream that speaks OpenAI: what it is asked, and how its answer is said."""
+"""Ollama's clients before an OpenAI upstream: translation of requests and of answers."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -21,14 +21,14 @@ def to_upstream(path: str, fields: dict[str, Any]) -> UpstreamRequest | None:
     return PATHS[path].parse(dump({"model": "auto"} | fields)).to_upstream(SPEAKS, "large-model")
 
 
-def asked(path: str, fields: dict[str, Any]) -> Any:
-    """The body that the upstream gets."""
+def upstream_body(path: str, fields: dict[str, Any]) -> Any:
+    """The body for the upstream."""
     out = to_upstream(path, fields)
     assert out is not None
     return json.loads(out.body)
 
 
-def answered(path: str, fields: dict[str, Any], pieces: Iterable[bytes]) -> tuple[str, list[Any]]:
+def client_answer(path: str, fields: dict[str, Any], pieces: Iterable[bytes]) -> tuple[str, list[Any]]:
     """(content type, what the client reads)."""
     out = to_upstream(path, fields)
     assert out is not None
@@ -77,10 +77,10 @@ STREAM = b": hello\r\n\r\n" + WORDS + STOP + USAGE + DONE
          {"tools": [{"type": "function", "function": {"name": "f"}}]}),
     ],
 )  # fmt: skip
-def test_a_chats_fields_are_said_in_openais_words(fields: dict[str, Any], said: dict[str, Any]) -> None:
+def test_the_fields_of_a_chat_are_translated(fields: dict[str, Any], said: dict[str, Any]) -> None:
     streams = {"stream": True, "stream_options": {"include_usage": True}}
     always = {"model": "large-model"} | HELLO | (streams if "stream" not in fields else {})
-    assert asked(CHAT, HELLO | fields) == always | said
+    assert upstream_body(CHAT, HELLO | fields) == always | said
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_a_chats_fields_are_said_in_openais_words(fields: dict[str, Any], said: 
     [("iVBORw0KGgo=", "png"), ("/9j/4AAQ", "jpeg"), ("R0lGODlh", "gif"), ("UklGRhIA", "webp")],
 )
 def test_images_become_data_uris(image: str, kind: str) -> None:
-    body = asked(CHAT, {"messages": [{"role": "user", "content": "what is this?", "images": [image]}]})
+    body = upstream_body(CHAT, {"messages": [{"role": "user", "content": "what is this?", "images": [image]}]})
     assert body["messages"][0]["content"] == [
         {"type": "text", "text": "what is this?"},
         {"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{image}"}},
     ]
 
 
-def test_tool_calls_are_numbered_and_each_result_finds_its_own() -> None:
+def test_tool_calls_get_ids_and_each_result_refers_to_its_call() -> None:
     calls = [{"function": {"name": name, "arguments": {"at": name}}} for name in ("weather", "time")]
     turns = [
         {"role": "user", "content": "hello"},
@@ -103,7 +103,7 @@ def test_tool_calls_are_numbered_and_each_result_finds_its_own() -> None:
         {"role": "tool", "tool_name": "time", "content": "noon"},
         {"role": "tool", "content": "rain"},
     ]
-    _, assistant, time, weather = asked(CHAT, {"messages": turns})["messages"]
+    _, assistant, time, weather = upstream_body(CHAT, {"messages": turns})["messages"]
     ids = {each["function"]["name"]: each["id"] for each in assistant["tool_calls"]}
     assert assistant["tool_calls"][0]["function"]["arguments"] == '{"at":"weather"}'
     assert (time["tool_call_id"], weather["tool_call_id"]) == (ids["time"], ids["weather"])
@@ -113,12 +113,16 @@ def test_tool_calls_are_numbered_and_each_result_finds_its_own() -> None:
 def test_results_without_a_name_answer_the_calls_in_their_order() -> None:
     calls = [{"function": {"name": "weather", "arguments": {"at": at}}} for at in ("home", "work")]
     results = [{"role": "tool", "content": content} for content in ("rain", "sun")]
-    assistant, *told = asked(CHAT, {"messages": [{"role": "assistant", "tool_calls": calls}, *results]})["messages"]
+    assistant, *told = upstream_body(CHAT, {"messages": [{"role": "assistant", "tool_calls": calls}, *results]})[
+        "messages"
+    ]
     assert [result["tool_call_id"] for result in told] == [each["id"] for each in assistant["tool_calls"]]
 
 
-def test_generate_is_asked_as_a_chat() -> None:
-    body = asked(GENERATE, {"prompt": "hello", "system": "be brief", "stream": False, "images": ["iVBORw0KGgo="]})
+def test_generate_is_translated_into_a_chat() -> None:
+    body = upstream_body(
+        GENERATE, {"prompt": "hello", "system": "be brief", "stream": False, "images": ["iVBORw0KGgo="]}
+    )
     system, user = body["messages"]
     assert system == {"role": "system", "content": "be brief"}
     assert [part["type"] for part in user["content"]] == ["text", "image_url"]
@@ -127,13 +131,13 @@ def test_generate_is_asked_as_a_chat() -> None:
 @pytest.mark.parametrize(
     "field", [{"raw": True}, {"template": "{{ .Prompt }}"}, {"context": [1, 2]}, {"suffix": "end"}]
 )
-def test_a_prompt_that_is_no_chat_is_said_to_nobody_who_only_chats(field: dict[str, Any]) -> None:
+def test_a_prompt_that_no_chat_can_express_is_not_translated(field: dict[str, Any]) -> None:
     assert to_upstream(GENERATE, {"prompt": "hello"} | field) is None
 
 
-def test_a_stream_is_said_in_lines_wherever_it_is_cut() -> None:
+def test_a_stream_becomes_lines_wherever_it_is_cut() -> None:
     for at in range(len(STREAM)):
-        kind, lines = answered(CHAT, HELLO, [STREAM[:at], STREAM[at:]])
+        kind, lines = client_answer(CHAT, HELLO, [STREAM[:at], STREAM[at:]])
         assert kind == "application/x-ndjson"
         assert [line["message"]["content"] for line in lines] == ["gütén", " Tag", ""]
         assert [line["done"] for line in lines] == [False, False, True]
@@ -143,17 +147,17 @@ def test_a_stream_is_said_in_lines_wherever_it_is_cut() -> None:
         assert last["total_duration"] >= last["eval_duration"] >= 0
 
 
-def test_tokens_are_counted_wherever_the_stream_says_them() -> None:
-    _, lines = answered(CHAT, HELLO, [WORDS, USAGE, STOP, DONE])
+def test_tokens_are_counted_wherever_usage_comes_in_the_stream() -> None:
+    _, lines = client_answer(CHAT, HELLO, [WORDS, USAGE, STOP, DONE])
     assert (lines[-1]["prompt_eval_count"], lines[-1]["eval_count"]) == (3, 2)
 
 
-def test_generates_stream_says_its_text_as_response() -> None:
-    _, lines = answered(GENERATE, {"prompt": "hello"}, [STREAM])
+def test_generates_lines_hold_their_text_as_response() -> None:
+    _, lines = client_answer(GENERATE, {"prompt": "hello"}, [STREAM])
     assert [line["response"] for line in lines] == ["gütén", " Tag", ""]
 
 
-def test_a_line_is_said_as_soon_as_its_event_is_complete() -> None:
+def test_a_line_is_sent_as_soon_as_its_event_is_complete() -> None:
     out = to_upstream(CHAT, HELLO)
     assert out is not None
     assert out.translation is not None
@@ -162,7 +166,7 @@ def test_a_line_is_said_as_soon_as_its_event_is_complete() -> None:
     assert json.loads(translation.feed(b"\n"))["message"]["content"] == " Tag"
 
 
-def test_tool_calls_that_come_in_pieces_are_said_whole() -> None:
+def test_tool_calls_in_pieces_become_whole_calls() -> None:
     pieces = [
         call("weather", "", index=0, id="a"),
         call(None, '{"at": "h', index=0),
@@ -171,7 +175,7 @@ def test_tool_calls_that_come_in_pieces_are_said_whole() -> None:
         event(delta={}, finish_reason="tool_calls"),
         DONE,
     ]
-    _, lines = answered(CHAT, HELLO, pieces)
+    _, lines = client_answer(CHAT, HELLO, pieces)
     assert lines[0]["message"]["tool_calls"] == [
         {"id": "a", "function": {"name": "weather", "arguments": {"at": "home"}}},
         {"id": "b", "function": {"name": "time", "arguments": {}}},
@@ -181,21 +185,21 @@ def test_tool_calls_that_come_in_pieces_are_said_whole() -> None:
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
 @pytest.mark.parametrize(("think", "thinking"), [(True, ["hm"]), (None, ["hm"]), (False, [])])
-def test_reasoning_is_said_as_thinking_unless_it_is_not_wanted(field: str, think: Any, thinking: Sequence[str]) -> None:
+def test_reasoning_becomes_thinking_unless_it_is_not_wanted(field: str, think: Any, thinking: Sequence[str]) -> None:
     pieces = [event(delta={field: "hm"}), WORDS, STOP, DONE]
-    _, lines = answered(CHAT, HELLO | {"think": think}, pieces)
+    _, lines = client_answer(CHAT, HELLO | {"think": think}, pieces)
     assert [line["message"]["thinking"] for line in lines if "thinking" in line["message"]] == thinking
 
 
 @pytest.mark.parametrize(("finish", "reason"), [("stop", "stop"), ("length", "length"), ("content_filter", "stop")])
-def test_the_reason_of_the_end_is_one_of_ollamas(finish: str, reason: str) -> None:
-    _, lines = answered(CHAT, HELLO, [WORDS, event(delta={}, finish_reason=finish), DONE])
+def test_the_finish_reason_becomes_a_done_reason(finish: str, reason: str) -> None:
+    _, lines = client_answer(CHAT, HELLO, [WORDS, event(delta={}, finish_reason=finish), DONE])
     assert lines[-1]["done_reason"] == reason
 
 
 @pytest.mark.parametrize("end", [b"", b"data: [DONE]", b"data: [DONE]\n\n", b"data: [DONE]\n\ndata: [DONE]\n\n"])
 def test_a_finished_answer_is_done_once_however_its_stream_ends(end: bytes) -> None:
-    _, lines = answered(CHAT, HELLO, [WORDS, STOP, end])
+    _, lines = client_answer(CHAT, HELLO, [WORDS, STOP, end])
     assert [line["done"] for line in lines] == [False, False, True]
 
 
@@ -213,19 +217,19 @@ def test_a_finished_answer_is_done_once_however_its_stream_ends(end: bytes) -> N
         pytest.param([call("f", "{", index=0), event(delta={}, finish_reason="length"), DONE], id="half a call"),
     ],
 )
-def test_a_stream_that_is_no_answer_raises_and_quotes_nothing(pieces: list[bytes]) -> None:
+def test_a_stream_that_is_not_an_answer_raises_and_quotes_nothing(pieces: list[bytes]) -> None:
     with pytest.raises(ValueError, match=r"^the (answer|upstream)[a-z ]*$"):
-        answered(CHAT, HELLO, pieces)
+        client_answer(CHAT, HELLO, pieces)
 
 
 @pytest.mark.parametrize("path", [CHAT, GENERATE])
-def test_a_whole_answer_is_one_object(path: str) -> None:
+def test_an_unstreamed_answer_is_one_object(path: str) -> None:
     calls = [{"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"at": 1}'}}]
     message = {"role": "assistant", "content": "good day", "reasoning": "hm", "tool_calls": calls}
     body = dump(
         {"choices": [{"index": 0, "message": message, "finish_reason": "length"}], "usage": {"prompt_tokens": 3}}
     )
-    kind, [answer] = answered(path, HELLO | {"prompt": "hello", "stream": False}, [body[:9], body[9:]])
+    kind, [answer] = client_answer(path, HELLO | {"prompt": "hello", "stream": False}, [body[:9], body[9:]])
     assert kind == "application/json"
     assert (answer["done"], answer["done_reason"], answer["prompt_eval_count"]) == (True, "length", 3)
     if path == GENERATE:
@@ -239,9 +243,9 @@ def test_a_whole_answer_is_one_object(path: str) -> None:
         }
 
 
-def test_a_whole_answer_keeps_its_thinking_to_itself_where_it_is_not_wanted() -> None:
+def test_an_unstreamed_answer_hides_thinking_if_it_is_not_wanted() -> None:
     body = b'{"choices": [{"message": {"content": "good day", "reasoning": "hm"}, "finish_reason": "stop"}]}'
-    _, [answer] = answered(CHAT, HELLO | {"stream": False, "think": False}, [body])
+    _, [answer] = client_answer(CHAT, HELLO | {"stream": False, "think": False}, [body])
     assert answer["message"] == {"role": "assistant", "content": "good day"}
 
 
@@ -250,26 +254,26 @@ def test_a_whole_answer_keeps_its_thinking_to_itself_where_it_is_not_wanted() ->
     ("path", "fields"),
     [(CHAT, HELLO | {"stream": False}), (EMBED, {"input": "hello"}), (EMBEDDINGS, {"prompt": "hello"})],
 )
-def test_a_whole_answer_of_another_shape_raises_and_quotes_nothing(
+def test_an_unstreamed_answer_of_another_form_raises_and_quotes_nothing(
     path: str, fields: dict[str, Any], body: bytes
 ) -> None:
     with pytest.raises(ValueError, match=r"^the answer[a-z ]*$"):
-        answered(path, fields, [body])
+        client_answer(path, fields, [body])
 
 
 VECTORS = b'{"data": [{"index": 1, "embedding": [0.30, 4e-1]}, {"index": 0, "embedding": [0.1, 0.2]}]}'
 
 
-def test_embed_gives_the_vectors_in_the_texts_order() -> None:
+def test_embed_returns_the_vectors_in_the_order_of_the_texts() -> None:
     fields = {"input": ["one", "two"], "dimensions": 2, "truncate": True}
-    assert asked(EMBED, fields) == {
+    assert upstream_body(EMBED, fields) == {
         "model": "large-model", "input": ["one", "two"], "dimensions": 2, "encoding_format": "float"
     }  # fmt: skip
-    _, [answer] = answered(EMBED, fields, [VECTORS])
+    _, [answer] = client_answer(EMBED, fields, [VECTORS])
     assert answer["embeddings"] == [[0.1, 0.2], [0.3, 0.4]]
 
 
-def test_the_older_embeddings_give_the_one_vector() -> None:
-    assert asked(EMBEDDINGS, {"prompt": "one"})["input"] == "one"
-    _, [answer] = answered(EMBEDDINGS, {"prompt": "one"}, [b'{"data": [{"index": 0, "embedding": [0.1]}]}'])
+def test_the_older_embeddings_return_one_vector() -> None:
+    assert upstream_body(EMBEDDINGS, {"prompt": "one"})["input"] == "one"
+    _, [answer] = client_answer(EMBEDDINGS, {"prompt": "one"}, [b'{"data": [{"index": 0, "embedding": [0.1]}]}'])
     assert answer == {"embedding": [0.1]}

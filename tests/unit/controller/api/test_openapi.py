@@ -22,7 +22,7 @@ def inside(node: Any) -> Iterator[dict[str, Any]]:
             yield from inside(each)
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     references = [node["$ref"] for node in inside(DOCUMENT) if "$ref" in node]
     assert references
     for reference in references:
@@ -31,7 +31,7 @@ def test_every_reference_leads_somewhere() -> None:
             node = node[part]
 
 
-def test_every_operation_says_what_it_answers() -> None:
+def test_every_operation_describes_its_answers() -> None:
     assert DOCUMENT["openapi"].startswith("3.1.")
     for path, item in DOCUMENT["paths"].items():
         assert path.startswith("/")

@@ -1,4 +1,4 @@
-"""What is classified: what the user asks, whatever API it came by and whatever a program put around it."""
+"""The classified text is the user's own, whichever API it came by and whatever a client program added."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ def classified(messages: Sequence[Message], **limits: int) -> str:
 
 
 def said(*messages: Any) -> dict[str, Any]:
-    """A string, or a list of parts, is a user's."""
+    """A string or a list of parts becomes a message of the user."""
     return {"messages": [each if isinstance(each, dict) else {"role": "user", "content": each} for each in messages]}
 
 
@@ -80,7 +80,7 @@ OUTPUT = {"type": "function_call_output", "call_id": "1", "output": "42"}
         pytest.param("/api/embed", {"input": ["sort a list"]}, "", id="Ollama's embed"),
     ],
 )
-def test_the_users_last_word_is_classified(path: str, fields: dict[str, Any], text: str) -> None:
+def test_the_users_last_message_is_classified(path: str, fields: dict[str, Any], text: str) -> None:
     assert classified(parsed(path, fields).messages) == text
 
 
@@ -107,16 +107,16 @@ RAG = (
         ("<system-reminder>Today is Monday.</system-reminder>", ""),
     ],
 )  # fmt: skip
-def test_what_programs_add_is_left_out(written: str, own: str) -> None:
+def test_what_client_programs_add_is_removed(written: str, own: str) -> None:
     assert own_words(written) == own
 
 
-def test_a_turn_of_nothing_but_additions_gives_way_to_the_one_before() -> None:
+def test_a_message_of_nothing_but_additions_is_skipped() -> None:
     messages = [Message("user", "sort a list"), Message("user", "<system-reminder>Today is Monday.</system-reminder>")]
     assert classified(messages) == "sort a list"
 
 
-def test_the_whole_text_is_used_where_nothing_else_is_left() -> None:
+def test_the_whole_text_is_used_if_nothing_else_is_left() -> None:
     messages = [Message("user", "<context>a list</context>")]
     assert classified(messages) == "<context>a list</context>"
 
@@ -129,7 +129,7 @@ def test_both_ends_of_a_long_prompt_are_kept() -> None:
     ("earlier", "text"),
     [(0, "three"), (1, "two\n\nthree"), (2, "one\n\ntwo\n\nthree"), (9, "one\n\ntwo\n\nthree")],
 )
-def test_earlier_turns_are_classified_with_the_last_where_the_routes_say_so(earlier: int, text: str) -> None:
+def test_earlier_turns_are_classified_with_the_last(earlier: int, text: str) -> None:
     fields = said("one", ANSWER, "two", ANSWER, "three", ANSWER)
     assert classified(parsed(CHAT, fields).messages, earlier_turns=earlier) == text
 
@@ -137,12 +137,12 @@ def test_earlier_turns_are_classified_with_the_last_where_the_routes_say_so(earl
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["<context>", "</context>", "<system-reminder>", "</system-reminder>", "<user_query>",
     "</user_query>", "word ", "<", ">"]), max_size=30).map("".join))  # fmt: skip
-def test_only_tagged_text_is_ever_left_out(written: str) -> None:
+def test_only_tagged_text_is_removed(written: str) -> None:
     assert own_words(written) == written or "</" in written or not written.strip()
 
 
 @pytest.mark.parametrize("opening", ["<context>", "<user_query>", "<context " + "a" * 200, "</context>"])
-def test_the_longest_text_of_openings_is_read_in_one_pass(opening: str) -> None:
+def test_a_long_text_of_opening_tags_is_read_in_one_pass(opening: str) -> None:
     """Quadratic work would take hours."""
     own_words(opening * (8 * 2**20 // len(opening)))
 
@@ -163,7 +163,7 @@ def test_the_longest_text_of_openings_is_read_in_one_pass(opening: str) -> None:
         ("### Task:\nWrite a haiku", False),
     ],
 )  # fmt: skip
-def test_a_chat_uis_own_question_is_told_from_its_users(written: str, background_task: bool) -> None:
+def test_a_chat_uis_background_task_is_recognised(written: str, background_task: bool) -> None:
     assert parsed(CHAT, said(written)).features.background_task is background_task
 
 
@@ -195,13 +195,13 @@ def test_a_chat_uis_own_question_is_told_from_its_users(written: str, background
         ("/api/generate", {"prompt": "hi", "images": ["iVBORw0KGgo="]}, {"images": True}),
     ],
 )
-def test_features_are_seen_in_every_api(path: str, fields: dict[str, Any], seen: dict[str, Any]) -> None:
+def test_features_are_read_in_every_api(path: str, fields: dict[str, Any], seen: dict[str, Any]) -> None:
     features = parsed(path, fields).features
     found = {name: getattr(features, name) for name in ("tools", "images", "response_format", "answer_tokens")}
     assert {name: value for name, value in found.items() if value} == seen
 
 
-def test_parts_nested_as_deep_as_it_goes_are_read_or_refused() -> None:
+def test_deeply_nested_parts_are_read_or_refused() -> None:
     for depth in range(100, 1000, 3):
         deep = b'[{"type":"tool_result","content":' * depth + b"null" + b"}]" * depth
         body = b'{"model":"auto","messages":[{"role":"user","content":' + deep + b"}]}"
@@ -209,7 +209,7 @@ def test_parts_nested_as_deep_as_it_goes_are_read_or_refused() -> None:
             assert not PATHS[CHAT].parse(body).features.images
 
 
-def test_tokens_are_estimated_from_all_that_is_sent() -> None:
+def test_tokens_are_estimated_from_everything_sent() -> None:
     fields = said({"role": "system", "content": "x" * 4000}, "hi")
     assert 1000 <= parsed(CHAT, fields).features.tokens < 1050
 

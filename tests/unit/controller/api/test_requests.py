@@ -1,4 +1,4 @@
-"""What leaves for an upstream is what came, but for the two fields that are the router's."""
+"""A request reaches the upstream as it came, except for the two fields of the router."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ LEAST: Mapping[str, dict[str, Any]] = {
     "/api/embed": {"input": ["sort a list"]},
     "/api/embeddings": {"prompt": "sort a list"},
 }
-"""What each endpoint cannot do without, but the model."""
+"""The smallest body by path, without the model."""
 NAMES = {"auto", "task_router", "small", "tagged:latest"}
 
 
@@ -43,7 +43,7 @@ def parsed(path: str, body: Any) -> LlmRequest:
 
 
 def sent(path: str, body: Any) -> Any:
-    """To an upstream that speaks everything."""
+    """The body for an upstream that speaks every operation."""
     to_upstream = parsed(path, body).to_upstream(frozenset(Operation), "large-model")
     assert to_upstream is not None
     assert to_upstream.translation is None
@@ -59,7 +59,7 @@ def test_any_field_passes_through_unchanged(path: str, fields: dict[str, Any]) -
     assert sent(path, body) == body | {"model": "large-model"}
 
 
-def test_what_is_not_read_is_not_even_written_anew() -> None:
+def test_fields_that_are_not_read_pass_byte_for_byte() -> None:
     body = b'{"model":"auto","messages":[{"role":"user","content":"h\\u0069"}],"seed":1.50,"n":12345678901234567890123}'
     to_upstream = parsed(CHAT, body).to_upstream(frozenset(Operation), "large-model")
     assert to_upstream is not None
@@ -68,14 +68,14 @@ def test_what_is_not_read_is_not_even_written_anew() -> None:
 
 @pytest.mark.parametrize("path", [CHAT, "/chat/completions", "/v1/completions", "/completions"])
 @pytest.mark.parametrize("model", ["auto", "", None, 7])
-def test_the_routers_own_field_stands_in_for_the_model_and_stays_behind(path: str, model: Any) -> None:
+def test_the_routers_own_field_replaces_the_model_and_is_removed(path: str, model: Any) -> None:
     body = {"model": model, "n": 1, "nim-llm-router": {"policy": "task_router"}} | LEAST[path]
     assert parsed(path, body).hint == RoutingHint("task_router")
     assert sent(path, body) == {"model": "large-model", "n": 1} | LEAST[path]
 
 
 @pytest.mark.parametrize("path", LEAST)
-def test_each_address_is_an_operation_of_its_own(path: str) -> None:
+def test_a_path_sends_its_own_operation(path: str) -> None:
     only = parsed(path, {"model": "auto"} | LEAST[path]).to_upstream(frozenset({PATHS[path].operation}), "m")
     assert only is not None
     assert only.operation == PATHS[path].operation
@@ -102,7 +102,7 @@ def test_a_request_without_a_prompt_is_refused_by_its_fields_name(path: str, mis
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
-def test_ollamas_request_to_load_a_model_says_nothing_and_goes_to_an_ollama_alone(path: str) -> None:
+def test_ollamas_request_to_load_a_model_goes_to_an_ollama_alone(path: str) -> None:
     request = parsed(path, {"model": "small"})
     assert not any(message.text for message in request.messages)
     assert sent(path, {"model": "small"}) == {"model": "large-model"}
@@ -111,7 +111,7 @@ def test_ollamas_request_to_load_a_model_says_nothing_and_goes_to_an_ollama_alon
 
 @pytest.mark.parametrize("path", [path for path, least in LEAST.items() if "messages" in least])
 @pytest.mark.parametrize("messages", ["hello", {}, ["hello"], 7])
-def test_messages_of_another_shape_are_refused(path: str, messages: Any) -> None:
+def test_messages_of_another_form_are_refused(path: str, messages: Any) -> None:
     with pytest.raises(RequestError, match="messages"):
         parsed(path, {"model": "auto", "messages": messages})
 
@@ -130,13 +130,13 @@ def test_messages_of_another_shape_are_refused(path: str, messages: Any) -> None
         pytest.param(b'{"model": "auto", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="deep"),
     ],
 )
-def test_what_is_no_json_is_refused_wherever_it_stands(body: bytes) -> None:
+def test_invalid_json_is_refused_wherever_it_is(body: bytes) -> None:
     with pytest.raises(RequestError, match="not valid JSON"):
         parsed(CHAT, body)
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"null", b"1"])
-def test_json_that_is_no_object_is_refused(body: bytes) -> None:
+def test_json_that_is_not_an_object_is_refused(body: bytes) -> None:
     with pytest.raises(RequestError, match="must be a JSON object"):
         parsed(CHAT, body)
 
@@ -145,7 +145,7 @@ def test_json_that_is_no_object_is_refused(body: bytes) -> None:
 @settings(deadline=None)
 @given(body=st.dictionaries(st.sampled_from(["model", "messages", "prompt", "input", "tools", "options", "system",
     "stream", "user", "metadata", "text", "format", "think", "nim-llm-router", "max_tokens"]), JSON))  # fmt: skip
-def test_no_body_is_worse_than_refused(path: str, body: dict[str, Any]) -> None:
+def test_any_body_is_accepted_or_refused(path: str, body: dict[str, Any]) -> None:
     for speaks in (frozenset(Operation), frozenset({Operation.CHAT, Operation.EMBEDDINGS})):
         try:
             request = parsed(path, {"model": "auto"} | LEAST[path] | body)
@@ -172,7 +172,7 @@ def test_no_body_is_worse_than_refused(path: str, body: dict[str, Any]) -> None:
         ("/api/embed", None, False),
     ],
 )
-def test_a_stream_is_what_the_api_takes_for_one(path: str, stream: bool | None, streamed: bool) -> None:
+def test_streaming_follows_the_rules_of_the_api(path: str, stream: bool | None, streamed: bool) -> None:
     assert parsed(path, {"model": "auto", "stream": stream} | LEAST[path]).stream is streamed
 
 
@@ -186,7 +186,7 @@ def test_a_stream_is_what_the_api_takes_for_one(path: str, stream: bool | None, 
         ("auto", "auto"),
     ],
 )
-def test_the_tag_that_ollamas_clients_add_to_our_own_names_is_taken_off(model: str, asked_for: str) -> None:
+def test_the_tag_that_ollamas_clients_add_is_removed_from_known_names(model: str, asked_for: str) -> None:
     assert parsed("/api/chat", {"model": model} | LEAST["/api/chat"]).hint == RoutingHint(model=asked_for)
 
 
@@ -200,11 +200,11 @@ def test_the_tag_that_ollamas_clients_add_to_our_own_names_is_taken_off(model: s
         ("/v1/messages", {"metadata": "ann"}, None),
     ],
 )
-def test_the_user_is_the_clients_word(path: str, fields: dict[str, Any], user: str | None) -> None:
+def test_the_user_is_the_one_that_the_client_names(path: str, fields: dict[str, Any], user: str | None) -> None:
     assert parsed(path, {"model": "auto"} | LEAST[path] | fields).user == user
 
 
-def test_a_conversation_keeps_its_name_from_turn_to_turn() -> None:
+def test_a_conversation_keeps_its_identity_from_turn_to_turn() -> None:
     began = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}]
     later = [*began, {"role": "assistant", "content": "hi"}, {"role": "user", "content": "sort a list"}]
     first, second = (parsed(CHAT, {"model": "auto", "messages": messages}).conversation for messages in (began, later))
@@ -221,7 +221,7 @@ def test_a_conversation_keeps_its_name_from_turn_to_turn() -> None:
         ("/api/generate", {"system": "Be brief."}),
     ],
 )
-def test_what_begins_otherwise_is_another_conversation(path: str, instructions: dict[str, Any]) -> None:
+def test_another_beginning_is_another_conversation(path: str, instructions: dict[str, Any]) -> None:
     one, other = (parsed(path, {"model": "auto"} | LEAST[path] | fields) for fields in ({}, instructions))
     assert one.conversation != other.conversation
 
@@ -235,5 +235,7 @@ def test_what_begins_otherwise_is_another_conversation(path: str, instructions: 
         ("/v1/completions", {Operation.CHAT}),
     ],
 )
-def test_what_an_upstream_does_not_speak_is_not_said_to_it(path: str, speaks: set[Operation]) -> None:
+def test_no_request_is_made_for_an_operation_that_the_upstream_does_not_speak(
+    path: str, speaks: set[Operation]
+) -> None:
     assert parsed(path, {"model": "auto"} | LEAST[path]).to_upstream(frozenset(speaks), "m") is None
