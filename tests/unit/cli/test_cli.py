@@ -28,6 +28,14 @@ def test_route_draws_bars_and_reads_standard_input() -> None:
     assert "━" in done.stdout
 
 
+def test_route_classifies_the_users_own_words_as_the_controller_does() -> None:
+    plain, surrounded = (
+        json.loads(edge_router("route", text, "--json").stdout)
+        for text in (CODE, f"<system-reminder>Today is Monday.</system-reminder>{CODE}")
+    )
+    assert surrounded == plain
+
+
 def test_route_takes_a_routes_file_and_refuses_a_wrong_one_by_its_key(tmp_path: Path) -> None:
     routes = tmp_path / "routes.yaml"
     target = "{url: http://127.0.0.1:9/v1, model: m}"
