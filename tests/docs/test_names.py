@@ -4,8 +4,6 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,27 +23,31 @@ from edge_router.controller.telemetry.telemetry import Telemetry
 from edge_router.controller.upstream.breaker import BreakerState
 from edge_router.controller.upstream.client import UpstreamState
 from edge_router.server import settings as light_server
+from tests.docs.markdown import ROOT, Document, Row
 
-ROOT = Path(__file__).parents[2]
-CONFIGURE, CLIENTS, OPERATE, REFERENCE, TROUBLESHOOT, LIGHT_SERVER = (
-    (ROOT / "docs" / f"{name}.md").read_text()
-    for name in ("configure", "clients", "operate", "reference", "troubleshoot", "light-server")
-)
 CODE = re.compile(r"`([^`]+)`")
 
 
-def section(document: str, heading: str) -> str:
+def page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text()
+
+
+CONFIGURE, CLIENTS, OPERATE, REFERENCE, LIGHT_SERVER = map(
+    page, ("configure", "clients", "operate", "reference", "light-server")
+)
+
+
+def section(text: str, heading: str) -> str:
     """The text below a heading, up to the next of its level."""
     level = f"\n{'#' * heading.count('#')} "
-    _, _, below = document.partition(f"\n{heading}\n")
+    _, _, below = text.partition(f"\n{heading}\n")
     assert below, heading
     return below.partition(level)[0]
 
 
-def rows(text: str) -> list[list[str]]:
-    """The cells of all tables, without their heads."""
-    lines = [line for line, below in pairwise([*text.splitlines(), ""]) if line[:1] == "|" and below[:5] != "| ---"]
-    return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines if line[:5] != "| ---"]
+def rows(text: str) -> list[Row]:
+    """The rows of all tables, without their heads."""
+    return [row for table in Document(ROOT, text).tables for row in table[2:]]
 
 
 def names(text: str, column: int = 0) -> list[str]:
@@ -127,9 +129,9 @@ def test_the_tables_of_endpoints_have_each_path_and_operation() -> None:
     table = section(CLIENTS, "## Endpoints")
     paths = {name.removeprefix("POST ") for name in names(table)}
     assert {path for path in PATHS if path.startswith(("/v1", "/api"))} <= paths
-    operations, _, speaks = table.partition("\n| `kind` |")
-    assert set(names(operations, 2)) == {operation.value for operation in Operation}
-    kinds = {row[0].strip("`"): CODE.findall(row[1]) for row in rows(speaks)}
+    operations, speaks = Document(ROOT, table).tables
+    assert {name for row in operations for name in CODE.findall(row[2])} == {operation.value for operation in Operation}
+    kinds = {row[0].strip("`"): CODE.findall(row[1]) for row in speaks[2:]}
     assert {kind: sorted(speaks) for kind, speaks in kinds.items()} == {
         kind: sorted(KINDS[kind].speaks) for kind in KINDS
     }
@@ -165,7 +167,7 @@ FOREIGN = ("not found, try pulling it first", "command not found", "Permission d
 
 def test_the_messages_to_troubleshoot_are_messages_of_the_code() -> None:
     said = "\n".join(spoken())
-    quoted = {name for name in names(TROUBLESHOOT) if " " in name and not any(part in name for part in FOREIGN)}
+    quoted = {name for name in names(page("troubleshoot")) if " " in name and not any(part in name for part in FOREIGN)}
     parts = {part.strip() for message in quoted for part in message.split("...")}
     assert len(quoted) > 20
     assert sorted(part for part in parts if part not in said) == []
