@@ -118,9 +118,8 @@ def make(folder: Path, size: Size = SIZES["tiny"], *, outliers: float = 1, seed:
     if outliers != 1:
         add_outliers(tensors, size, outliers, np.random.default_rng(seed))
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(
-        0o644
-    )  # the library makes it readable for its owner only; a container has another user
+    # safetensors makes the file readable for its owner only, but a container has another user.
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def spm(pieces: int) -> bytes:

@@ -25,7 +25,9 @@ def retrace(
         from edge_router.conversion.retrace import retrace as run
     except ImportError as error:
         raise ConfigError(f"{error.name} is missing: pip install 'edge-llm-router[export]'") from error
-    proof = run(checkpoint, out, device.value)
-    shapes = ", ".join(f"{rows}x{tokens}" for rows, tokens in proof.shapes)
+    comparison = run(checkpoint, out, device.value)
+    shapes = ", ".join(f"{rows}x{tokens}" for rows, tokens in comparison.shapes)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.0f} MB, runs on {device.value}, names no other device")
-    typer.echo(f"equals eager torch on {shapes} tokens; the largest difference of a logit is {proof.difference:.1e}")
+    typer.echo(
+        f"equals eager torch on {shapes} tokens; the largest difference of a logit is {comparison.difference:.1e}"
+    )

@@ -1,6 +1,7 @@
-"""A checkpoint becomes networks that a device runs: written node by node, quantised, measured against the original.
+"""Converts a checkpoint into networks for a device: writes ONNX graphs, quantises them, measures them against the
+original.
 
-Only the extra `export` brings what this room needs; nothing that serves imports it.
+This package needs the extra `export`. Nothing that serves imports it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A checkpoint as transformers computes it: what every other form of it is measured against."""
+"""The checkpoint in torch, computed by transformers: the reference for every other format."""
 
 import io
 import warnings
@@ -18,14 +18,15 @@ from edge_router.engines.onnx import IDS, LOGITS, MASK
 
 Weights: TypeAlias = Mapping[str, Tensor]
 
-logging.set_verbosity_error()  # it remarks on settings of ours that only matter in training
+logging.set_verbosity_error()  # transformers warns about settings that matter in training only
 
 OPSET = 17
-"""As the graphs that are written node by node."""
+"""The same opset as that of the graphs written node by node."""
 
 
 class Eager(nn.Module):
-    """ids, mask INT64 [rows, tokens] -> logits FP32 [rows, logits], heads side by side over the mean of the tokens."""
+    """The classifier in torch: ids, mask INT64 [rows, tokens] -> logits FP32 [rows, logits] of all heads over the mean
+    of the tokens."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
@@ -43,12 +44,12 @@ class Eager(nn.Module):
 
 
 def export_plain(checkpoint: Checkpoint, file: Path) -> None:
-    """The graph as torch.onnx.export draws it, with dynamic axes; its weights go into a file beside `file`."""
+    """Exports the graph with torch.onnx.export and dynamic axes; the weights are in a file beside `file`."""
     ids = torch.ones((2, 8), dtype=torch.int64)
     axes = {0: "rows", 1: "tokens"}
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # That this exporter is old, and that the encoder's own settings become constants, is known: what it writes is
+        # torch warns that this exporter is old and that settings become constants. Both are intended: the result is
         # compared with the encoder at other shapes.
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -88,7 +89,7 @@ def _bert(encoder: Encoder, weights: Weights) -> nn.Module:
 
 
 def _shape(encoder: Encoder, weights: Weights) -> dict[str, Any]:
-    """What the configuration of every encoder calls by the same name."""
+    """The arguments that both configurations have in common."""
     return {
         "vocab_size": len(weights["encoder.embeddings.word_embeddings.weight"]),
         "hidden_size": encoder.width,

@@ -1,4 +1,4 @@
-"""What an encoder is, said by the shapes of its tensors, and by config.json where shapes cannot say it."""
+"""The architecture and dimensions of an encoder, from the shapes of its tensors and from config.json."""
 
 import re
 from collections.abc import Mapping
@@ -9,8 +9,7 @@ from edge_router.conversion.errors import CheckpointError
 from edge_router.tensors import Array
 
 Weights: TypeAlias = Mapping[str, Array]
-"""FP32, by the names of a Hugging Face model behind `encoder.`, and `head.weight`, `head.bias`; weights are [out,
-in]."""
+"""FP32 weights [out, in] by name: `encoder.` and the name in a Hugging Face model, and `head.weight`, `head.bias`."""
 
 Shape: TypeAlias = tuple[int, ...]
 Config: TypeAlias = Mapping[str, Any]
@@ -18,9 +17,9 @@ Config: TypeAlias = Mapping[str, Any]
 DEBERTA = "deberta-v2"
 BERT = "bert"
 HEAD_SIZE = 64
-"""Width of an attention head in every published DeBERTa-v3 and BERT, where config.json does not say how many heads."""
+"""Width of an attention head in every published DeBERTa-v3 and BERT; used if config.json has no number of heads."""
 POSITIONS = 512
-"""How far a DeBERTa-v3 looks, where config.json does not say."""
+"""Maximum distance of tokens in a DeBERTa-v3; used if config.json has none."""
 
 FACTS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     DEBERTA: {
@@ -38,34 +37,36 @@ FACTS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "position_embedding_type": ("absolute",),
     },
 }
-"""What config.json may say, where it speaks of it at all; another encoder would be computed wrongly."""
+"""The supported values of keys in config.json; an encoder with other values would be computed wrongly."""
 
 
 @dataclass(frozen=True)
 class Encoder:
+    """Architecture and dimensions of an encoder."""
+
     architecture: str
     """"deberta-v2" or "bert"."""
     layers: int
     width: int
     attention_heads: int
     epsilon: float
-    """Of the layer norms."""
+    """The layer norms' epsilon."""
     position_buckets: int
-    """DeBERTa alone: distances up to half of it have a row each, farther ones share rows; else 0."""
+    """DeBERTa only, else 0: distances up to half of this have a row each, farther ones share rows."""
     max_positions: int
-    """Tokens that the encoder can place."""
+    """Maximum number of tokens."""
 
     @classmethod
     def of(cls, shapes: Mapping[str, Shape], config: Config) -> Self:
-        """`shapes`: by Hugging Face's names, nothing in front. Raises CheckpointError with what does not fit."""
+        """`shapes`: by the names in a Hugging Face encoder, without a prefix. Raises CheckpointError."""
         architecture = _architecture(shapes)
         for key, known in FACTS[architecture].items():
             if key in config and config[key] not in known:
-                raise CheckpointError(f"config.json: {key} is {config[key]!r}; only {known[0]!r} can be converted")
+                raise CheckpointError(f"config.json: {key} is {config[key]!r}; only {known[0]!r} is supported")
         width = shapes["embeddings.word_embeddings.weight"][-1]
         heads = _whole(config, "num_attention_heads", width // HEAD_SIZE)
         if heads < 1 or width % heads:
-            raise CheckpointError(f"config.json: {heads} num_attention_heads do not divide a width of {width}")
+            raise CheckpointError(f"config.json: num_attention_heads is {heads}; it must divide the width {width}")
         layers = 1 + max((int(found[1]) for name in shapes if (found := LAYER.match(name))), default=-1)
         buckets, positions = _positions(architecture, shapes, config)
         epsilon = float(config.get("layer_norm_eps", 1e-7 if architecture == DEBERTA else 1e-12))
@@ -74,8 +75,8 @@ class Encoder:
         return encoder
 
     def shapes(self, words: int, inner: int, token_types: int) -> dict[str, Shape]:
-        """Every tensor of this encoder; `words` and `token_types` are rows of embeddings, `inner` is the width between
-        a layer's two feed-forward steps."""
+        """The shapes of all tensors of this encoder. `words`, `token_types`: rows of the embeddings; `inner`: width
+        between a layer's two feed-forward steps."""
         width = self.width
         found: dict[str, Shape] = {"embeddings.word_embeddings.weight": (words, width)}
         norms = ["embeddings.LayerNorm"]
@@ -103,23 +104,25 @@ class Encoder:
         words = shapes["embeddings.word_embeddings.weight"][0]
         inner = shapes.get("encoder.layer.0.intermediate.dense.weight", (0,))[0]
         types = shapes.get("embeddings.token_type_embeddings.weight", (0,))[0]
-        wanted = self.shapes(words, inner, types)
-        if missing := sorted(set(wanted) - set(shapes)):
+        expected = self.shapes(words, inner, types)
+        if missing := sorted(set(expected) - set(shapes)):
             raise CheckpointError(
-                f"tensor {missing[0]} is missing ({len(missing)} in all); the checkpoint is not whole"
+                f"the checkpoint is incomplete: tensor {missing[0]} is missing ({len(missing)} missing in all)"
             )
-        if stray := sorted(set(shapes) - set(wanted)):
+        if stray := sorted(set(shapes) - set(expected)):
             raise CheckpointError(
-                f"tensor {stray[0]} is none of a {self.architecture} that can be converted ({len(stray)} such tensors)"
+                f"tensor {stray[0]} does not belong to a supported {self.architecture} ({len(stray)} such tensors)"
             )
-        for name, shape in wanted.items():
+        for name, shape in expected.items():
             if shapes[name] != shape:
-                raise CheckpointError(f"tensor {name} has shape {list(shapes[name])}; the others make it {list(shape)}")
+                raise CheckpointError(
+                    f"tensor {name} has shape {list(shapes[name])}; by the other tensors it must be {list(shape)}"
+                )
 
 
 LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 UNUSED = re.compile(r"pooler\.|embeddings\.position_ids$")
-"""Tensors that no hidden state depends on."""
+"""Tensors that do not affect the hidden states."""
 PROJECTIONS: Mapping[str, tuple[str, str, str]] = {
     DEBERTA: ("query_proj", "key_proj", "value_proj"),
     BERT: ("query", "key", "value"),
@@ -131,26 +134,25 @@ def _architecture(shapes: Mapping[str, Shape]) -> str:
     if len(words) == 2:
         if "encoder.rel_embeddings.weight" in shapes and "encoder.LayerNorm.weight" in shapes:
             return DEBERTA
-        # RoBERTa has the same names and one token type, and counts its positions from 2.
+        # RoBERTa has the same names, but one token type and positions that start at 2.
         if "encoder.layer.0.attention.self.query.weight" in shapes:
             types = shapes.get("embeddings.token_type_embeddings.weight", (0, 0))
             if types[0] >= 2 and len(shapes.get("embeddings.position_embeddings.weight", ())) == 2:
                 return BERT
     raise CheckpointError(
-        "the architecture of these tensors is unknown; a DeBERTa-v3 (with encoder.rel_embeddings and "
-        "encoder.LayerNorm) or a BERT can be converted"
+        "unknown architecture; convert a DeBERTa-v3 (with encoder.rel_embeddings and encoder.LayerNorm) or a BERT"
     )
 
 
 def _positions(architecture: str, shapes: Mapping[str, Shape], config: Config) -> tuple[int, int]:
-    """(buckets, tokens)."""
+    """Returns (position buckets, maximum number of tokens)."""
     if architecture == BERT:
         return 0, shapes["embeddings.position_embeddings.weight"][0]
     rows = shapes["encoder.rel_embeddings.weight"][0]
     buckets = _whole(config, "position_buckets", rows // 2)
     if buckets < 2 or 2 * buckets != rows:
         raise CheckpointError(
-            f"config.json: position_buckets is {buckets}; encoder.rel_embeddings.weight with {rows} rows makes it "
+            f"config.json: position_buckets is {buckets}; encoder.rel_embeddings.weight has {rows} rows, so it must be "
             f"{rows // 2}"
         )
     positions = _whole(config, "max_relative_positions", POSITIONS)
@@ -160,5 +162,5 @@ def _positions(architecture: str, shapes: Mapping[str, Shape], config: Config) -
 def _whole(config: Config, key: str, default: int) -> int:
     value = config.get(key, default)
     if not isinstance(value, int):
-        raise CheckpointError(f"config.json: {key} is {value!r}; a whole number is needed")
+        raise CheckpointError(f"config.json: {key} is {value!r}; it must be a whole number")
     return value

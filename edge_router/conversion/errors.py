@@ -1,7 +1,7 @@
-"""What this room raises."""
+"""Errors of the conversion."""
 
 from edge_router.errors import RouterError
 
 
 class CheckpointError(RouterError):
-    """The checkpoint cannot be converted as it is; the message names the file and what to do."""
+    """The checkpoint cannot be converted. The message names the file and what to do."""

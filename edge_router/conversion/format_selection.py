@@ -11,7 +11,7 @@ from rich.progress import Progress
 from edge_router.contract import COMPLEXITY_ROUTER, LOGITS, SCORE
 from edge_router.conversion.calibration import peaks
 from edge_router.conversion.checkpoint import Checkpoint
-from edge_router.conversion.formats import FP32, LADDER, Format, write
+from edge_router.conversion.formats import CANDIDATES, FP32, Format, write
 from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.stages.decide import Decide, DecisionRules
@@ -68,7 +68,7 @@ def choose(
         write(FP32, checkpoint, Path(scratch))
         exact = run(Path(scratch), prompts, f"measuring {FP32.name}", progress)
         peak = peaks(checkpoint, calibration, Path(scratch), progress)
-        for form in LADDER:
+        for form in CANDIDATES:
             write(form, checkpoint, folder, peak)
             found = exact if form is FP32 else run(folder, prompts, f"measuring {form.name}", progress)
             tried.append(compare(form, folder, checkpoint, exact, found, thresholds))

@@ -1,8 +1,8 @@
-"""An ONNX graph in the making, and the ways in which it keeps the numbers of a linear layer or an embedding.
+"""Builds an ONNX graph node by node, and writes linear layers and embeddings in several weight formats.
 
-Nodes are written one by one: nothing is traced, so nothing but the work is in a graph. Weights go to the file beside it
-as they come, so that a network of any size never stands in memory. Operators of the domain `com.microsoft` are ONNX
-Runtime's own: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
+Nothing is traced, so the graph has no superfluous nodes. Weights are written to their file as they are added, so the
+whole network is never in memory. Operators of the domain `com.microsoft` are ONNX Runtime's own:
+https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
 """
 
 import os
@@ -22,23 +22,23 @@ from edge_router.tensors import Array
 MICROSOFT = "com.microsoft"
 OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid(MICROSOFT, 1)]
 IR_VERSION = 8
-"""Of opset 17: the oldest ONNX Runtime in a Triton container in use reads it."""
+"""The version of opset 17, which the oldest supported ONNX Runtime in a Triton container can read."""
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 INLINE = 1024
-"""Bytes below which a weight stands in the graph itself."""
+"""Weights of fewer bytes are stored in the graph itself."""
 PAGE = 4096
 BLOCK = 32
-"""Weights that share a scale where a format scales blocks."""
+"""Number of weights that share a scale in a block format."""
 
 
 class GraphBuilder:
-    """Every method appends and returns the name of what it made."""
+    """An ONNX graph under construction. Its methods append to it and return the name of the new tensor."""
 
     def __init__(
         self, data: BinaryIO, location: str, precision: type[np.floating[Any]] = np.float32, *, masked: bool = True
     ) -> None:
-        """`data`: for the weights, a file called `location` beside the graph's own. `precision`: of the work between
-        layer norms and softmax, which always stay in FP32. `masked`: whether it has the mask for an input."""
+        """`data`: the file for the weights; `location`: its name, beside the graph's file. `precision`: of all
+        operators but layer norms and softmax, which are always FP32. `masked`: the graph takes a mask."""
         self.precision = precision
         self.masked = masked
         self.nodes: list[onnx.NodeProto] = []
@@ -50,12 +50,12 @@ class GraphBuilder:
     def weight(self, name: str, value: Array) -> str:
         value = np.ascontiguousarray(value)
         self.weights[name] = (
-            numpy_helper.from_array(value, name) if value.nbytes < INLINE else self._beside(name, value)
+            numpy_helper.from_array(value, name) if value.nbytes < INLINE else self._external(name, value)
         )
         return name
 
     def integers(self, *values: int) -> str:
-        """INT64 [len(values)]; the same values are the same tensor."""
+        """A constant INT64 [len(values)]; equal values share one tensor."""
         name = "_".join(map(str, ("integers", *values)))
         return name if name in self.weights else self.weight(name, np.array(values, dtype=np.int64))
 
@@ -70,16 +70,16 @@ class GraphBuilder:
         return outputs
 
     def narrow(self, x: str) -> str:
-        """FP32 -> `precision`."""
+        """Converts FP32 to `precision`."""
         to = helper.np_dtype_to_tensor_dtype(np.dtype(self.precision))
         return x if self.precision is np.float32 else self.node("Cast", x, to=to)
 
     def widen(self, x: str) -> str:
-        """`precision` -> FP32."""
+        """Converts `precision` to FP32."""
         return x if self.precision is np.float32 else self.node("Cast", x, to=TensorProto.FLOAT)
 
     def output(self, name: str, shape: Sequence[str | int]) -> None:
-        """Makes the FP32 tensor `name` a result of the network."""
+        """Makes the FP32 tensor `name` an output of the network."""
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def model(self) -> onnx.ModelProto:
@@ -88,25 +88,27 @@ class GraphBuilder:
         graph = helper.make_graph(self.nodes, "edge_router", inputs, self._outputs, list(self.weights.values()))
         return helper.make_model(graph, opset_imports=OPSETS, ir_version=IR_VERSION)
 
-    def _beside(self, name: str, value: Array) -> onnx.TensorProto:
+    def _external(self, name: str, value: Array) -> onnx.TensorProto:
         self._data.seek(-self._data.tell() % PAGE, os.SEEK_CUR)
-        where = {"location": self._location, "offset": self._data.tell(), "length": value.nbytes}
+        location = {"location": self._location, "offset": self._data.tell(), "length": value.nbytes}
         self._data.write(value.data)
         return TensorProto(
             name=name,
             dims=value.shape,
             data_type=helper.np_dtype_to_tensor_dtype(value.dtype),
             data_location=TensorProto.EXTERNAL,
-            external_data=[onnx.StringStringEntryProto(key=key, value=str(said)) for key, said in where.items()],
+            external_data=[onnx.StringStringEntryProto(key=key, value=str(each)) for key, each in location.items()],
         )
 
 
 @contextmanager
-def written(
+def write_graph(
     file: Path, precision: type[np.floating[Any]] = np.float32, *, masked: bool = True
 ) -> Iterator[GraphBuilder]:
-    """A graph that is `file` when the block ends, with its weights in `file`.data: ONNX Runtime maps that, and pages
-    that no prompt touches never become resident."""
+    """Yields a graph; at the end of the block writes it to `file`, with its weights in `file`.data.
+
+    ONNX Runtime maps the weights; pages that are never read do not become resident.
+    """
     with file.with_name(f"{file.name}.data").open("wb") as data:
         graph = GraphBuilder(data, f"{file.name}.data", precision, masked=masked)
         yield graph
@@ -114,19 +116,20 @@ def written(
 
 
 Linear: TypeAlias = Callable[[GraphBuilder, str, str, Array, Array], str]
-"""(graph, name, x, weight [out, in], bias [out]) -> x @ weight.T + bias, in the graph's precision."""
+"""Writes a linear layer: (graph, name, x, weight [out, in], bias [out]) -> x @ weight.T + bias, in the graph's
+precision."""
 Embedding: TypeAlias = Callable[[GraphBuilder, str, Array], str]
-"""(graph, ids, table) -> FP32 rows of the table."""
+"""Writes an embedding: (graph, ids, table) -> FP32 rows of the table."""
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """How a network keeps its numbers."""
+class WeightFormat:
+    """How a graph stores its weights."""
 
     linear: Linear
     embedding: Embedding
-    places: type[np.floating[Any]] = np.float32
-    """Of the folded position rows, the only large table beside the words."""
+    positions: type[np.floating[Any]] = np.float32
+    """Data type of the position table, the only large table besides the words."""
 
 
 def float_linear(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Array) -> str:
@@ -137,9 +140,9 @@ def float_linear(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Ar
 
 
 def int8_linear(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Array) -> str:
-    """int8 weights with one scale an output; `x` is scaled at run time, the whole tensor at once.
+    """int8 weights with one scale for each output; `x` gets one scale for the whole tensor at run time.
 
-    Weights use 7 bits: processors without VNNI add two products in 16 bits, which 8-bit weights overflow.
+    Weights use 7 bits: CPUs without VNNI add two products in 16 bits, which 8-bit weights would overflow.
     """
     scale = np.maximum(np.abs(weight).max(axis=1) / 63, SMALLEST_NORMAL).astype(np.float32)
     levels = np.rint(weight / scale[:, np.newaxis]).astype(np.int8)
@@ -148,15 +151,15 @@ def int8_linear(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Arr
         x,
         graph.weight(f"{name}.weight", levels.T),
         graph.weight(f"{name}.scale", scale),
-        "",  # the zero of symmetric levels is 0
+        "",  # no zero point: the levels are symmetric
         graph.weight(f"{name}.bias", bias),
         domain=MICROSOFT,
     )
 
 
 def block_linear(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Array) -> str:
-    """8-bit weights with one scale for every 32 inputs of an output, and so has `x` at run time: an outlier spoils its
-    own block alone."""
+    """8-bit weights with one scale for every 32 inputs of an output, as has `x` at run time: an outlier affects its own
+    block only."""
     outputs, inputs = weight.shape
     blocks = np.pad(weight, ((0, 0), (0, -inputs % BLOCK))).reshape(outputs, -1, BLOCK)
     scale = np.maximum(np.abs(blocks).max(axis=2) / 127, SMALLEST_NORMAL).astype(np.float32)
@@ -171,7 +174,7 @@ def block_linear(graph: GraphBuilder, name: str, x: str, weight: Array, bias: Ar
         N=outputs,
         bits=8,
         block_size=BLOCK,
-        accuracy_level=4,  # products of 8-bit integers
+        accuracy_level=4,  # multiplies 8-bit integers
     )
     return graph.node("Add", product, graph.weight(f"{name}.bias", bias))
 
@@ -186,7 +189,7 @@ def half_embedding(graph: GraphBuilder, ids: str, table: Array) -> str:
 
 
 def int8_embedding(graph: GraphBuilder, ids: str, table: Array) -> str:
-    """One scale a row: a quarter of the size, an error below 1/254 of a row's largest value."""
+    """One scale for each row: a quarter of the size, with an error below 1/254 of a row's largest value."""
     scale = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, SMALLEST_NORMAL).astype(np.float32)
     levels = graph.node("Gather", graph.weight("words", np.rint(table / scale).astype(np.int8)), ids)
     factor = graph.node("Gather", graph.weight("words.scale", scale), ids)

@@ -1,4 +1,4 @@
-"""A published checkpoint by name and revision: downloaded once, checked by its digests, kept for good."""
+"""Downloads a published checkpoint by name and revision, once, and checks its digests."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from edge_router.conversion.checkpoint import CONFIG_FILE
 from edge_router.conversion.errors import CheckpointError
 from edge_router.errors import UnavailableError
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 WANTED = re.compile(
@@ -33,20 +33,21 @@ COMMIT_FILE = "commit"
 
 @dataclass(frozen=True)
 class Published:
-    """A file as the hub describes it. `digest`: SHA-256 of a large file; of a small one git's, SHA-1 with its size."""
+    """A file on the hub. `digest`: SHA-256 of a large file; git's blob SHA-1 of a small one."""
 
     name: str
     size: int
     digest: str
 
     def check(self, file: Path) -> None:
-        """Raises CheckpointError; then the file is gone, so that it is fetched anew the next time."""
+        """Raises CheckpointError when the digest is wrong, and deletes the file so that it is downloaded again."""
         with file.open("rb") as content:
-            found = hashlib.file_digest(content, self._hash).hexdigest()
-        if found != self.digest:
+            actual = hashlib.file_digest(content, self._hash).hexdigest()
+        if actual != self.digest:
             file.unlink()
             raise CheckpointError(
-                f"{file}: its digest is {found}, published is {self.digest}; it is deleted, run the command again"
+                f"{file}: its digest is {actual}, but {self.digest} is published; the file was deleted, "
+                "run the command again"
             )
 
     def _hash(self) -> "hashlib._Hash":
@@ -56,19 +57,20 @@ class Published:
 
 
 def cache() -> Path:
+    """The folder for downloaded checkpoints."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-router" / "hub"
 
 
-def fetch(name: str, revision: str, kept: Path) -> Path:
-    """The folder, below `kept`, of the checkpoint's files.
+def fetch(name: str, revision: str, cache: Path) -> Path:
+    """Downloads the checkpoint's files into a folder below `cache` and returns the folder.
 
-    What is there already is checked and not asked for again, a download that was cut off goes on where it ended, and
-    once all is there no network is needed. Raises UnavailableError when the hub does not give it, CheckpointError when
-    what it gives is not what it published or no checkpoint.
+    Files that are there are checked and not downloaded again, an interrupted download resumes, and a complete
+    checkpoint needs no network. Raises UnavailableError when the hub does not provide the checkpoint, CheckpointError
+    when it is not one or its files differ from their digests.
     """
     if not NAME.fullmatch(name):
-        raise CheckpointError(f"{name}: neither a folder here nor ORGANISATION/NAME on the hub")
-    folder = kept / name / revision.replace("/", "_")
+        raise CheckpointError(f"{name}: is neither a folder on this machine nor ORGANISATION/NAME on the hub")
+    folder = cache / name / revision.replace("/", "_")
     for file in _listing(name, revision, folder):
         path = folder / file.name
         if not path.exists():
@@ -78,31 +80,31 @@ def fetch(name: str, revision: str, kept: Path) -> Path:
 
 
 def commit(folder: Path) -> str:
-    """What `fetch` found the revision to be."""
+    """The commit of the revision that `fetch` downloaded into `folder`."""
     return (folder / COMMIT_FILE).read_text()
 
 
 def _listing(name: str, revision: str, folder: Path) -> list[Published]:
     listing = folder / LISTING_FILE
     if not listing.exists():
-        info = _asked(name, lambda: HfApi().model_info(name, revision=revision, files_metadata=True))
+        info = _request(name, lambda: HfApi().model_info(name, revision=revision, files_metadata=True))
         files = {each.rfilename: each for each in info.siblings or []}
         _refuse_pickle(name, list(files))
-        found = [
+        published = [
             Published(file, each.size or 0, (each.lfs.sha256 if each.lfs else each.blob_id) or "")
             for file, each in files.items()
             if WANTED.fullmatch(file)
         ]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / COMMIT_FILE).write_text(str(info.sha))
-        atomic_write.write(listing, json.dumps([asdict(each) for each in found]))
+        atomic_write.write(listing, json.dumps([asdict(each) for each in published]))
     return [Published(**each) for each in json.loads(listing.read_text())]
 
 
 def _refuse_pickle(name: str, files: Sequence[str]) -> None:
     if not any(file.endswith(".safetensors") for file in files):
         raise CheckpointError(
-            f"{name}: publishes no *.safetensors; a pickle is not read, because reading one runs the code in it"
+            f"{name}: publishes no *.safetensors; a pickle is not read, because reading it can run any code"
         )
 
 
@@ -111,7 +113,7 @@ def _download(name: str, commit: str, file: Published, path: Path) -> None:
     with part.open("ab") as content:
         if content.tell() > file.size:
             content.truncate(0)
-        _asked(name, lambda: _get(hf_hub_url(name, file.name, revision=commit), content, file))
+        _request(name, lambda: _get(hf_hub_url(name, file.name, revision=commit), content, file))
     part.replace(path)
 
 
@@ -127,15 +129,18 @@ def _get(url: str, content: BinaryIO, file: Published) -> None:
     )
 
 
-def _asked(name: str, ask: Callable[[], Found]) -> Found:
+def _request(name: str, call: Callable[[], Result]) -> Result:
+    """Runs `call`; its network errors become UnavailableError."""
     try:
-        return ask()
+        return call()
     except OfflineModeIsEnabled as error:
-        raise UnavailableError(f"{name}: not whole on this machine, and HF_HUB_OFFLINE forbids to fetch it") from error
+        raise UnavailableError(
+            f"{name}: is incomplete on this machine, and HF_HUB_OFFLINE is set; unset it to download the rest"
+        ) from error
     except HfHubHTTPError as error:
         raise UnavailableError(
             f"{name}: the hub answers {error.response.status_code}; check the name, the revision and, "
-            "where it is gated, HF_TOKEN"
+            "if the model is gated, HF_TOKEN"
         ) from error
     except (HTTPError, OSError) as error:
-        raise UnavailableError(f"{name}: cannot be fetched ({error}); run the command again to go on") from error
+        raise UnavailableError(f"{name}: the download failed ({error}); run the command again to resume") from error

@@ -1,4 +1,4 @@
-"""Prompts that an import measures on: some for the gate, others for calibration, never the same."""
+"""The prompts for an import: some to measure the formats on, others for calibration."""
 
 import gzip
 import json
@@ -18,29 +18,33 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Prompts:
+    """Two disjoint samples of prompts."""
+
     measured: Sequence[str]
     calibration: Sequence[str]
 
     @classmethod
     def read(cls, file: Path | None, count: int) -> Self:
-        """Draws `count` prompts to measure on and `CALIBRATION` to calibrate with.
+        """Samples `count` prompts to measure on and `CALIBRATION` prompts to calibrate with.
 
-        Without `file` they come from a checkout's training data: dev to measure, train to calibrate. Raises ConfigError
-        when there are too few.
+        Without `file` they come from the checkout's training data: dev to measure, train to calibrate. Raises
+        ConfigError when there are too few.
         """
         if file is not None:
-            drawn = _draw(file, count + CALIBRATION)
-            return cls(drawn[:count], drawn[count:])
+            prompts = _sample(file, count + CALIBRATION)
+            return cls(prompts[:count], prompts[count:])
         if not (DATA / DEV_FILE).is_file():
-            raise ConfigError("prompts to measure on are not installed; give --prompts FILE, JSON lines with prompt")
-        return cls(_draw(DATA / DEV_FILE, count), _draw(DATA / TRAIN_FILE, CALIBRATION))
+            raise ConfigError(
+                "this installation has no prompts to measure on; give --prompts FILE with JSON lines that have a prompt"
+            )
+        return cls(_sample(DATA / DEV_FILE, count), _sample(DATA / TRAIN_FILE, CALIBRATION))
 
 
-def _draw(file: Path, count: int) -> list[str]:
-    found = read(file)
-    if len(found) < count:
-        raise ConfigError(f"{file}: {len(found)} prompts; {count} are needed to tell how a network decides (--prompts)")
-    return random.Random(SEED).sample(found, count)
+def _sample(file: Path, count: int) -> list[str]:
+    prompts = read(file)
+    if len(prompts) < count:
+        raise ConfigError(f"{file}: holds {len(prompts)} prompts; give --prompts FILE with at least {count}")
+    return random.Random(SEED).sample(prompts, count)
 
 
 def read(file: Path) -> list[str]:
@@ -49,7 +53,7 @@ def read(file: Path) -> list[str]:
 
 
 def lines(file: Path) -> list[tuple[int, str]]:
-    """Those with something on them, numbered from 1; gzip by the name's ending. Raises ConfigError."""
+    """The non-empty lines with their numbers from 1; a file that ends in .gz is decompressed. Raises ConfigError."""
     try:
         content = file.read_bytes()
         text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
@@ -62,4 +66,4 @@ def _prompt(file: Path, number: int, line: str) -> str:
     try:
         return str(json.loads(line)["prompt"])
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{file}, line {number}: needs JSON with prompt") from error
+        raise ConfigError(f"{file}, line {number}: is not a JSON object with a prompt") from error

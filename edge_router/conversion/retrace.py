@@ -1,7 +1,7 @@
-"""A checkpoint's `model.pt` for the device that is to run it.
+"""Traces a checkpoint as `model.pt` for the device that will run it.
 
-A trace holds the devices of its making, so a `.pt` made on a GPU never runs on a CPU: the original weights are traced
-anew. What is written has been compared with eager torch and searched for other devices.
+A trace holds the device it was made on, so a `.pt` file from a GPU does not run on a CPU, and the original weights must
+be traced again. Before the file is written, the trace is compared with eager torch and searched for other devices.
 """
 
 import warnings
@@ -20,46 +20,47 @@ from edge_router.engines.trace import Trace
 from edge_router.errors import RouterError
 
 TOLERANCE = 1e-5
-"""The largest difference from eager torch that a logit may have."""
+"""Largest allowed difference of a logit from eager torch."""
 
 FEW_TOKENS = 16
-"""Of a short prompt."""
+"""Length of a short prompt."""
 
 
 class RetraceError(RouterError):
-    """No trace can be made, or the one made is not what eager torch computes on this device."""
+    """The checkpoint cannot be traced, or the trace differs from eager torch."""
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What a written trace was seen to hold."""
+class Comparison:
+    """Result of the comparison of a trace with eager torch."""
 
     device: str
     shapes: list[tuple[int, int]]
-    """Rows and tokens of the inputs it was compared on."""
+    """(rows, tokens) of the inputs."""
     difference: float
-    """The largest of a logit, against eager torch."""
+    """Largest difference of a logit."""
 
 
-def retrace(source: Path, file: Path, device: str = "cpu") -> Proof:
-    """Traces the checkpoint in the folder `source` on `device`, proves the trace and writes it to `file`, whole or not
-    at all.
+def retrace(source: Path, file: Path, device: str = "cpu") -> Comparison:
+    """Traces the checkpoint in the folder `source` on `device`, checks the trace and writes it atomically to `file`.
 
-    Raises RetraceError, or CheckpointError for a folder that holds none.
+    Raises RetraceError, or CheckpointError when the folder holds no checkpoint.
     """
     if source.is_file():
-        raise RetraceError(_no_source(source))
+        raise RetraceError(_not_a_checkpoint(source))
     if device == "cuda" and not torch.cuda.is_available():
-        raise RetraceError(f"--device cuda: torch {torch.__version__} finds no GPU here; trace where one is")
+        raise RetraceError(
+            f"--device cuda: torch {torch.__version__} finds no GPU here; run this on the machine with the GPU"
+        )
     return write(Checkpoint.read(source), file, device)
 
 
-def write(checkpoint: Checkpoint, file: Path, device: str) -> Proof:
+def write(checkpoint: Checkpoint, file: Path, device: str) -> Comparison:
     eager = Eager(checkpoint).to(device)
     inputs = _inputs(eager.encoder.config.vocab_size, checkpoint.max_tokens, device)
     with warnings.catch_warnings(), torch.inference_mode():
-        # torch wants its newer forms used, which Triton's libtorch backend does not read, and the encoder turns its own
-        # settings into constants, which is meant: what counts is compared below.
+        # torch deprecates this form, but Triton's libtorch backend reads no other one, and it warns that the encoder's
+        # settings become constants, which is intended. The result is compared below.
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(eager, inputs[0], check_trace=False)
         difference = float(torch.stack([(traced(*given) - eager(*given)).abs().max() for given in inputs]).max())
@@ -68,11 +69,11 @@ def write(checkpoint: Checkpoint, file: Path, device: str) -> Proof:
         if foreign := devices(traced) - {device, "cpu"}:
             raise RetraceError(f"{file}: the graph names {', '.join(sorted(foreign))}; nothing was written")
         _save(traced, file, device)
-    return Proof(device, [(len(ids), ids.shape[1]) for ids, _ in inputs], difference)
+    return Comparison(device, [(len(ids), ids.shape[1]) for ids, _ in inputs], difference)
 
 
 def devices(traced: Any) -> set[str]:
-    """Kinds of devices in a trace: of its weights, of the constants in its graph, of operators that move to one."""
+    """The kinds of devices in a trace: those of its weights, its graph's constants, and operators that move tensors."""
     found = {tensor.device.type for tensor in (*traced.parameters(), *traced.buffers())}
     for node in traced.inlined_graph.nodes():
         if "cuda" in node.kind():
@@ -88,7 +89,7 @@ def devices(traced: Any) -> set[str]:
 
 
 def _inputs(words: int, longest: int, device: str) -> list[tuple[Tensor, Tensor]]:
-    """ids and masks. The first is what is traced: one row, as long as the network takes."""
+    """Test inputs (ids, mask). The first one is traced: one row of the maximum length."""
     chance = torch.Generator().manual_seed(0)
     found = []
     for rows, tokens, padding in (
@@ -105,8 +106,8 @@ def _inputs(words: int, longest: int, device: str) -> list[tuple[Tensor, Tensor]
 
 
 def _save(traced: Any, file: Path, device: str) -> None:
-    """What is on disk is read back before it takes its place."""
-    content = traced.save_to_buffer()  # torch's own writer ends the process where the disk is full
+    """Writes the trace, reads it back, and replaces `file`."""
+    content = traced.save_to_buffer()  # torch's own file writer aborts the process when the disk is full
     try:
         with atomic_write.temporary(file) as path:
             path.write_bytes(content)
@@ -116,10 +117,10 @@ def _save(traced: Any, file: Path, device: str) -> None:
         raise RetraceError(atomic_write.failure(file, error)) from error
 
 
-def _no_source(file: Path) -> str:
+def _not_a_checkpoint(file: Path) -> str:
     trace = Trace.read(file)
-    made = f"traced on {trace.device}" if trace.device else "traced already"
+    made = f"was traced on {trace.device}" if trace.device else "is already a trace"
     return (
-        f"{file}: {made}, and a trace cannot be moved to another device: its graph holds the one it was made on. "
-        "Give the folder of the original weights (config.json, model.safetensors, spm.model)"
+        f"{file}: {made}, and a trace cannot be moved to another device; "
+        "name the folder of the original weights (config.json, model.safetensors, spm.model)"
     )

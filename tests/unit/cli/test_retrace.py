@@ -18,4 +18,4 @@ def test_a_folder_becomes_a_trace_and_a_trace_is_told_to_stay(tmp_path: Path) ->
     assert "the largest difference of a logit is 0.0e+00" in done.stdout
     again = edge_router("models", "retrace", str(file))
     assert (again.returncode, again.stdout) == (2, "")
-    assert again.stderr.startswith(f"edge-router: {file}: traced on cpu, and a trace cannot be moved")
+    assert again.stderr.startswith(f"edge-router: {file}: was traced on cpu, and a trace cannot be moved")

@@ -1,4 +1,4 @@
-"""BERT written node by node against the same network in plain numpy, as Devlin et al. 2018 describe it."""
+"""The graph of BERT, compared with the same network in plain numpy, as described by Devlin et al. 2018."""
 
 import math
 from dataclasses import replace
@@ -53,7 +53,7 @@ def weights() -> Weights:
 
 
 def reference(weights: Weights, ids: list[int]) -> Array:
-    """Logits of one row."""
+    """The logits of one row in numpy."""
 
     def linear(name: str, value: Array) -> Array:
         found: Array = value @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
@@ -87,13 +87,13 @@ def reference(weights: Weights, ids: list[int]) -> Array:
     return linear("head", x.mean(axis=0))
 
 
-def run(weights: Weights, form: Format, folder: Path, ids: list[list[int]], mask: list[list[int]]) -> Array:
+def run(weights: Weights, number_format: Format, folder: Path, ids: list[list[int]], mask: list[list[int]]) -> Array:
     encoder = Encoder(BERT, LAYERS, WIDTH, HEADS, EPSILON, position_buckets=0, max_positions=PLACES)
-    write(form, replace(checkpoint(BERT), encoder=encoder, weights=weights), folder)
+    write(number_format, replace(checkpoint(BERT), encoder=encoder, weights=weights), folder)
     return OnnxEngine.load(folder, EngineSettings(threads=1)).run(np.array(ids), np.array(mask))
 
 
-def test_the_float_graph_is_bert_and_padding_changes_nothing(weights: Weights, tmp_path: Path) -> None:
+def test_the_fp32_graph_computes_bert_and_padding_changes_nothing(weights: Weights, tmp_path: Path) -> None:
     found = run(weights, FP32, tmp_path, [[3, 1, 4, 1, 5], [9, 2, 0, 0, 0]], [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
     onnx.checker.check_model(tmp_path / NETWORK_FILE, full_check=True)
     wanted = np.stack([reference(weights, [3, 1, 4, 1, 5]), reference(weights, [9, 2])])
@@ -101,7 +101,7 @@ def test_the_float_graph_is_bert_and_padding_changes_nothing(weights: Weights, t
 
 
 @pytest.mark.parametrize("architecture", ["bert", "deberta-v2"])
-def test_a_graph_without_a_mask_takes_every_token(architecture: str, tmp_path: Path) -> None:
+def test_a_graph_without_a_mask_uses_every_token(architecture: str, tmp_path: Path) -> None:
     network = checkpoint(architecture)
     ids = np.array([[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]])
     found = []
@@ -113,12 +113,12 @@ def test_a_graph_without_a_mask_takes_every_token(architecture: str, tmp_path: P
     assert found[0] == pytest.approx(found[1], abs=1e-5)
 
 
-def test_the_int8_graph_stays_close(weights: Weights, tmp_path: Path) -> None:
+def test_the_int8_graph_is_close_to_fp32(weights: Weights, tmp_path: Path) -> None:
     found, wanted = run(weights, INT8, tmp_path, [[3, 1, 4, 1, 5]], [[1] * 5])[0], reference(weights, [3, 1, 4, 1, 5])
     assert 0 < np.abs(found - wanted).max() < 0.15 * wanted.std()
 
 
-def test_weights_of_zero_quantise_to_zero(weights: Weights, tmp_path: Path) -> None:
-    """A scale of zero would make every logit NaN."""
+def test_zero_weights_quantise_to_zero(weights: Weights, tmp_path: Path) -> None:
+    """With a scale of zero every logit would be NaN."""
     empty = {name: np.zeros_like(value) for name, value in weights.items() if "dense" in name or "self" in name}
     assert np.isfinite(run({**weights, **empty}, INT8, tmp_path, [[3, 1]], [[1, 1]])).all()

@@ -1,4 +1,4 @@
-"""A checkpoint in the published layout is read as what it is; anything else is refused with one sentence."""
+"""Checkpoint: the published layout is read; anything else is refused with a one-line message."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 def configure(folder: Path, **changes: Any) -> None:
-    """None takes a key away."""
+    """Changes keys of config.json; None removes a key."""
     config = json.loads((folder / CONFIG).read_text()) | changes
     (folder / CONFIG).write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
 
@@ -49,7 +49,7 @@ def change(folder: Path, **tensors: Array | None) -> None:
     save_file({name: value for name, value in found.items() if value is not None}, folder / WEIGHTS)
 
 
-def test_the_published_layout_says_it_all(made: Path) -> None:
+def test_a_checkpoint_in_the_published_layout_is_read(made: Path) -> None:
     checkpoint = Checkpoint.read(made)
     assert checkpoint.encoder == Encoder("deberta-v2", 2, 128, 2, 1e-7, position_buckets=256, max_positions=512)
     assert checkpoint.tokenizer == made / "spm.model"
@@ -74,7 +74,7 @@ def decided(folder: Path, policy: str, logits: Array) -> Tensors:
     return answer
 
 
-def test_its_complexity_is_the_model_cards(made: Path) -> None:
+def test_the_complexity_score_equals_the_model_cards(made: Path) -> None:
     logits = np.random.default_rng(3).normal(scale=2, size=(50, LOGIT_COUNT)).astype(np.float32)
     logits[:10, 19] += 15  # no few shots at all
 
@@ -95,7 +95,7 @@ def test_its_complexity_is_the_model_cards(made: Path) -> None:
     assert decided(made, COMPLEXITY_ROUTER, logits)[SCORE][:, 0] == pytest.approx(wanted, abs=1e-5)
 
 
-def test_labels_stand_where_old_clients_look_for_them_whatever_the_order_of_the_map(folder: Path) -> None:
+def test_labels_have_the_order_of_the_old_contract_whatever_the_order_of_the_map(folder: Path) -> None:
     names = list(reversed(LABELS[TASK_ROUTER]))
     configure(folder, task_type_map={str(index): name for index, name in enumerate(names)})
     assert DecisionRules.of(Checkpoint.read(folder).rules[TASK_ROUTER]).labels == list(LABELS[TASK_ROUTER])
@@ -110,13 +110,13 @@ def test_other_labels_keep_their_own_order(folder: Path) -> None:
     assert DecisionRules.of(Checkpoint.read(folder).rules[TASK_ROUTER]).labels == names
 
 
-def test_one_policy_is_enough(folder: Path) -> None:
+def test_a_checkpoint_for_one_policy_is_read(folder: Path) -> None:
     configure(folder, target_sizes={"task_type": 12})
     change(folder, **{f"head_{number}.fc.{part}": None for number in range(1, 8) for part in ("weight", "bias")})
     assert set(Checkpoint.read(folder).rules) == {TASK_ROUTER}
 
 
-def test_several_files_are_one_checkpoint(folder: Path) -> None:
+def test_a_checkpoint_in_several_files_is_read(folder: Path) -> None:
     wanted = dict(Checkpoint.read(folder).weights)
     tensors = load_file(folder / WEIGHTS)
     (folder / WEIGHTS).unlink()
@@ -129,7 +129,7 @@ def test_several_files_are_one_checkpoint(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_widened(folder: Path, dtype: torch.dtype) -> None:
+def test_half_precision_is_converted_to_fp32(folder: Path, dtype: torch.dtype) -> None:
     tensors = {name: torch.from_numpy(value).to(dtype) for name, value in load_file(folder / WEIGHTS).items()}
     save_torch(tensors, folder / WEIGHTS)
     name = "encoder.layer.0.output.dense.weight"
@@ -138,14 +138,14 @@ def test_half_precision_is_widened(folder: Path, dtype: torch.dtype) -> None:
     assert np.array_equal(found, tensors[f"backbone.{name}"].float().numpy())
 
 
-def test_what_no_hidden_state_depends_on_is_left_out(folder: Path) -> None:
+def test_tensors_that_do_not_affect_the_hidden_states_are_ignored(folder: Path) -> None:
     extra = ("backbone.pooler.dense.weight", "backbone.embeddings.position_ids")
     change(folder, **dict.fromkeys(extra, np.ones(4)))
     assert not [name for name in Checkpoint.read(folder).weights if "pooler" in name or "position_ids" in name]
 
 
 def into_bert(folder: Path, prefix: str, token_types: int = 2) -> Encoder:
-    """A BERT under the same heads."""
+    """Replaces the encoder by a BERT and keeps the heads."""
     found = encoders.checkpoint(BERT)
     tensors = {name: value for name, value in load_file(folder / WEIGHTS).items() if "fc" in name}
     tensors = {name: value[..., : found.encoder.width].copy() for name, value in tensors.items()}
@@ -159,7 +159,7 @@ def into_bert(folder: Path, prefix: str, token_types: int = 2) -> Encoder:
 
 
 @pytest.mark.parametrize("prefix", ["backbone", "bert"])
-def test_a_bert_with_the_same_maps_is_one_too(folder: Path, prefix: str) -> None:
+def test_a_bert_with_the_same_maps_is_read(folder: Path, prefix: str) -> None:
     encoder = into_bert(folder, prefix)
     (folder / "spm.model").unlink()
     (folder / "tokenizer.json").write_text("{}")
@@ -169,10 +169,10 @@ def test_a_bert_with_the_same_maps_is_one_too(folder: Path, prefix: str) -> None
     assert read.max_tokens == encoder.max_positions
 
 
-def test_a_roberta_is_not_taken_for_a_bert(folder: Path) -> None:
-    """The same names, and one token type; its positions are counted from 2."""
+def test_a_roberta_is_refused(folder: Path) -> None:
+    """It has the same names, but one token type and positions that start at 2."""
     into_bert(folder, "backbone", token_types=1)
-    with pytest.raises(CheckpointError, match="architecture of these tensors is unknown"):
+    with pytest.raises(CheckpointError, match="unknown architecture"):
         Checkpoint.read(folder)
 
 
@@ -182,7 +182,7 @@ def cut(folder: Path) -> None:
 
 
 def lie(folder: Path) -> None:
-    """The header says that it is longer than the file."""
+    """Makes the header claim more bytes than the file has."""
     content = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes((2**40).to_bytes(8, "little") + content[8:])
 
@@ -216,47 +216,47 @@ BAD_MATRIX = np.full((128, 128), np.nan, dtype=np.float32)
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (without(CONFIG), r"holds no config\.json"),
     "config is no JSON": (wrote(CONFIG, "{"), r"config\.json: cannot be read"),
-    "config is no object": (wrote(CONFIG, "[]"), r"a JSON object is needed"),
+    "config is no object": (wrote(CONFIG, "[]"), r"is not a JSON object"),
     "no weights": (without(WEIGHTS), r"holds no model\.safetensors"),
-    "a pickle": (pickle, r"pytorch_model\.bin: a pickle runs code .* save_pretrained"),
-    "no tokenizer": (without("spm.model"), r"holds no tokenizer; spm\.model or tokenizer\.json"),
-    "cut": (cut, r"model\.safetensors: not a whole safetensors file"),
-    "a lying header": (lie, r"model\.safetensors: not a whole safetensors file"),
+    "a pickle": (pickle, r"pytorch_model\.bin: a pickle is not read.* save_pretrained"),
+    "no tokenizer": (without("spm.model"), r"holds no tokenizer; add spm\.model or tokenizer\.json"),
+    "cut": (cut, r"model\.safetensors: not a complete safetensors file"),
+    "a lying header": (lie, r"model\.safetensors: not a complete safetensors file"),
     "an index without a map": (index({}), r"index\.json: needs a weight_map"),
-    "an index that leads out": (index({"weight_map": {"a": "../b"}}), r"'\.\./b' is no file of this folder"),
+    "an index that leads out": (index({"weight_map": {"a": "../b"}}), r"'\.\./b' is not a file name"),
     "an index that lies": (index({"weight_map": {"a": WEIGHTS}}), r"holds no tensor a"),
     "an index to nothing": (index({"weight_map": {"a": "b.safetensors"}}), r"b\.safetensors: cannot be read"),
     "another prefix": (lambda folder: save_file({"model.a": BAD_MATRIX}, folder / WEIGHTS), r"encoder is missing"),
-    "another architecture": (changed(**{"backbone.encoder.rel_embeddings.weight": None}), r"architecture .* unknown"),
-    "places not normed": (changed(**{"backbone.encoder.LayerNorm.weight": None}), r"architecture .* unknown"),
+    "another architecture": (changed(**{"backbone.encoder.rel_embeddings.weight": None}), r"unknown architecture"),
+    "places not normed": (changed(**{"backbone.encoder.LayerNorm.weight": None}), r"unknown architecture"),
     "keys of places": (
         changed(**{f"{LAYER}.attention.self.pos_key_proj.weight": np.zeros((128, 128), np.float32)}),
-        r"pos_key_proj\.weight is none of a deberta-v2",
+        r"pos_key_proj\.weight does not belong to a supported deberta-v2",
     ),
     "a tensor is missing": (changed(**{f"{LAYER}.output.dense.bias": None}), r"output\.dense\.bias is missing"),
     "a tensor of another shape": (
         changed(**{f"{LAYER}.output.dense.bias": np.zeros(3, np.float32)}),
-        r"output\.dense\.bias has shape \[3\]; the others make it \[128\]",
+        r"output\.dense\.bias has shape \[3\]; by the other tensors it must be \[128\]",
     ),
     "a weight is not finite": (
         changed(**{f"{LAYER}.attention.output.dense.weight": BAD_MATRIX}),
-        r"attention\.output\.dense\.weight holds values that are not finite",
+        r"attention\.output\.dense\.weight has values that are not finite",
     ),
     "a weight is an integer": (
         changed(**{"head_0.fc.bias": np.zeros(12, np.int32)}),
-        r"head_0\.fc\.bias holds values that are not finite floats",
+        r"head_0\.fc\.bias has values that are not finite floats",
     ),
     "another activation": (configured(hidden_act="relu"), r"hidden_act is 'relu'"),
     "another model": (configured(model_type="roberta"), r"model_type is 'roberta'"),
-    "buckets": (configured(position_buckets=128), r"position_buckets is 128; .* makes it 256"),
-    "attention heads": (configured(num_attention_heads=3), r"3 num_attention_heads do not divide a width of 128"),
+    "buckets": (configured(position_buckets=128), r"position_buckets is 128; .* must be 256"),
+    "attention heads": (configured(num_attention_heads=3), r"num_attention_heads is 3; it must divide the width 128"),
     "attention heads in words": (configured(num_attention_heads="two"), r"num_attention_heads is 'two'"),
     "no heads": (configured(target_sizes=None), r"target_sizes is missing"),
     "heads are a list": (configured(target_sizes=[12]), r"target_sizes is \[12\]; a mapping"),
     "a size of nothing": (configured(target_sizes={"task_type": 0}), r"target_sizes\.task_type is 0"),
     "a size that is not the tensor's": (
         configured(target_sizes=SIZES | {"creativity_scope": 4}, weights_map={"creativity_scope": [3, 2, 1, 0]}),
-        r"head_1\.fc\.weight has shape \[3, 128\]; .* make it \[4, 128\] \(head 'creativity_scope'\)",
+        r"head_1\.fc\.weight has shape \[3, 128\]; head 'creativity_scope' .* need \[4, 128\]",
     ),
     "heads without sizes": (configured(target_sizes=SIZES), r"head_2\.fc\.weight has no entry in target_sizes"),
     "sizes without heads": (
@@ -280,21 +280,23 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("spoil", "said"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_said_in_one_sentence(folder: Path, spoil: Callable[[Path], object], said: str) -> None:
+@pytest.mark.parametrize(("spoil", "message"), WRONG.values(), ids=WRONG)
+def test_a_wrong_checkpoint_is_refused_with_a_one_line_message(
+    folder: Path, spoil: Callable[[Path], object], message: str
+) -> None:
     spoil(folder)
-    with pytest.raises(CheckpointError, match=said) as raised:
+    with pytest.raises(CheckpointError, match=message) as raised:
         Checkpoint.read(folder)
     assert str(folder) in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_an_ordinary_classifier_has_no_heads_to_decide_with(folder: Path) -> None:
+def test_a_classifier_without_target_sizes_is_refused(folder: Path) -> None:
     configure(folder, target_sizes=None, id2label={"0": "safe"}, architectures=["DebertaV2ForSequenceClassification"])
     with pytest.raises(CheckpointError, match=r"target_sizes is missing; it names the heads"):
         Checkpoint.read(folder)
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"nowhere: holds no config\.json"):
         Checkpoint.read(tmp_path / "nowhere")

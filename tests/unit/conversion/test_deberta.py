@@ -1,4 +1,4 @@
-"""DeBERTa written node by node against the published code, at the lengths where its distances change their kind."""
+"""The graph of DeBERTa, compared with the published code at lengths around the limits of its distance buckets."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def engine(folder: Path) -> OnnxEngine:
 
 
 def batch(rows: int, tokens: int) -> tuple[Array, Array]:
-    """The first row is full; of the others each is padded more than the one before it."""
+    """Random ids and masks; the first row is full, each later row has more padding."""
     ids = np.random.default_rng(tokens).integers(4, PIECES, size=(rows, tokens))
     lengths = np.maximum(tokens - np.arange(rows) * max(tokens // rows, 1), 1)
     return ids, (np.arange(tokens) < lengths[:, np.newaxis]).astype(np.int64)
@@ -53,7 +53,7 @@ def batch(rows: int, tokens: int) -> tuple[Array, Array]:
 
 @pytest.mark.parametrize("rows", [1, 8])
 @pytest.mark.parametrize("tokens", [1, 2, 3, 16, 129, 130, 300, 512])
-def test_it_is_deberta_at_every_shape(engine: OnnxEngine, eager: Eager, rows: int, tokens: int) -> None:
+def test_the_graph_computes_deberta_at_every_shape(engine: OnnxEngine, eager: Eager, rows: int, tokens: int) -> None:
     ids, mask = batch(rows, tokens)
     wanted = eager(torch.from_numpy(ids), torch.from_numpy(mask)).numpy()
     assert engine.run(ids, mask) == pytest.approx(wanted, abs=1e-5)
@@ -65,21 +65,21 @@ def test_padding_changes_nothing(engine: OnnxEngine) -> None:
     assert engine.run(padded, mask) == pytest.approx(engine.run(ids, np.ones_like(ids)), abs=1e-5)
 
 
-def test_more_tokens_than_it_has_places_are_refused(engine: OnnxEngine) -> None:
+def test_more_tokens_than_positions_are_refused(engine: OnnxEngine) -> None:
     with pytest.raises(EngineError):
         engine.run(*batch(1, 513))
 
 
 @pytest.mark.parametrize(("buckets", "positions"), [(256, 512), (32, 128)])
-def test_every_distance_has_the_bucket_that_the_published_code_gives_it(buckets: int, positions: int) -> None:
+def test_the_buckets_equal_those_of_the_published_code(buckets: int, positions: int) -> None:
     distances = np.arange(1 - positions, positions)
     wanted = make_log_bucket_position(torch.from_numpy(distances), buckets, positions).numpy()
     assert np.array_equal(bucket(distances, buckets, positions), wanted)
 
 
-def test_nothing_is_projected_gathered_or_normalised_twice(checkpoint: Checkpoint, folder: Path) -> None:
-    """What its speed rests on, in the graph as ONNX Runtime runs it: one product for query, key and value, transposed
-    operands inside the products, and no SkipLayerNormalization, which is six times as slow as what it stands for."""
+def test_the_optimised_graph_has_no_repeated_work(checkpoint: Checkpoint, folder: Path) -> None:
+    """The graph that ONNX Runtime runs has one matrix product for query, key and value, fused transposes, and no
+    SkipLayerNormalization, which is six times as slow as its parts."""
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(folder / "optimized.onnx")
     onnxruntime.InferenceSession(str(folder / NETWORK_FILE), options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""The reference itself: that it holds every weight, that padding is nothing to it, and that its plain export is it."""
+"""Eager, the reference: it uses every weight, ignores padding, and equals its plain export."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ def run(found: Checkpoint, ids: Array, mask: Array) -> Array:
 
 
 def rows(count: int, tokens: int) -> tuple[Array, Array]:
-    """Every row but the first is shorter than the one before it."""
+    """Random ids and masks; each row is shorter than the one before it."""
     ids = np.random.default_rng(1).integers(WORDS, size=(count, tokens))
     mask = (np.arange(tokens) < np.maximum(tokens - np.arange(count)[:, np.newaxis], 1)).astype(np.int64)
     return ids, mask
@@ -37,7 +37,7 @@ def test_padding_and_neighbours_change_nothing(architecture: str) -> None:
     assert run(found, ids, mask) == pytest.approx(np.stack(alone), abs=1e-5)
 
 
-def test_every_weight_counts(architecture: str) -> None:
+def test_every_weight_affects_the_logits(architecture: str) -> None:
     found = checkpoint(architecture)
     ids, mask = rows(1, 20)
     before = run(found, ids, mask)

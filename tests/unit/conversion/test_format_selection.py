@@ -1,4 +1,4 @@
-"""A form that does not decide like the exact network is refused; on weights with outliers, as trained ones have."""
+"""Format selection on weights with outliers, as in trained networks."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from edge_router.tensors import Array
 from scripts.make_checkpoint import make
 
 THRESHOLDS = Thresholds(agreement=0.9, delta=0.05)
-"""Random weights leave near-ties, which any rounding decides."""
+"""Random weights cause near-ties, which rounding decides."""
 OUTLIERS = 100
 
 
@@ -40,7 +40,7 @@ def choose(
         return format_selection.choose(checkpoint, MEASURED, calibration, folder, thresholds, progress)
 
 
-def test_outliers_ruin_int8_and_smoothing_saves_it(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_int8_passes_with_smoothing_only_when_there_are_outliers(checkpoint: Checkpoint, tmp_path: Path) -> None:
     with Progress(disable=True) as progress:
         write(FP32, checkpoint, tmp_path)
         exact = format_selection.run(tmp_path, MEASURED, "", progress)
@@ -54,7 +54,7 @@ def test_outliers_ruin_int8_and_smoothing_saves_it(checkpoint: Checkpoint, tmp_p
     assert choice.tried[0].delta < plain.delta / 3
 
 
-def test_where_nothing_smaller_passes_the_exact_network_stands(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_fp32_is_chosen_when_no_smaller_format_passes(checkpoint: Checkpoint, tmp_path: Path) -> None:
     choice = choose(checkpoint, tmp_path, Thresholds(agreement=1, delta=0), CALIBRATION)
     assert [found.format for found in choice.tried] == ["int8", "int8-blocks", "fp16-words", "fp32"]
     assert [found.passes for found in choice.tried] == [False, False, False, True]

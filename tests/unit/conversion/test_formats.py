@@ -1,4 +1,4 @@
-"""Every form of a network is the same network, and the smaller ones are smaller."""
+"""The number formats: same logits within a tolerance, and sizes in order."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 from edge_router.contract import NETWORK_FILE
 from edge_router.conversion.encoder import BERT, DEBERTA
-from edge_router.conversion.formats import FORMATS, FP16, FP32, INT8, INT8_BLOCKS, LADDER, Format, write
+from edge_router.conversion.formats import CANDIDATES, FORMATS, FP16, FP32, INT8, INT8_BLOCKS, Format, write
 from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
 from edge_router.tensors import Array
@@ -16,41 +16,41 @@ from tests.support.encoders import WORDS, checkpoint
 
 IDS = np.random.default_rng(2).integers(WORDS, size=(1, 40))
 NEAR = {"int8": 0.15, "int8-blocks": 0.1, "fp16-words": 1e-2, "fp32": 0, "fp16": 2e-2}
-"""How far logits may be from the exact ones, in standard deviations of a logit."""
+"""Allowed differences of logits from fp32, in standard deviations of a logit."""
 
 
-def logits(architecture: str, form: Format, folder: Path) -> Array:
-    write(form, checkpoint(architecture), folder)
-    return OnnxEngine.load(folder, EngineSettings(network=form.file, threads=1)).run(IDS, np.ones_like(IDS))
+def logits(architecture: str, number_format: Format, folder: Path) -> Array:
+    write(number_format, checkpoint(architecture), folder)
+    return OnnxEngine.load(folder, EngineSettings(network=number_format.file, threads=1)).run(IDS, np.ones_like(IDS))
 
 
 @pytest.mark.parametrize("architecture", [DEBERTA, BERT])
-@pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
-def test_every_form_is_the_network(architecture: str, form: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number_format", FORMATS.values(), ids=FORMATS)
+def test_every_format_computes_the_network(architecture: str, number_format: Format, tmp_path: Path) -> None:
     wanted = logits(architecture, FP32, tmp_path)
-    far = np.abs(logits(architecture, form, tmp_path) - wanted).max() / wanted.std()
-    assert far <= NEAR[form.name]
+    far = np.abs(logits(architecture, number_format, tmp_path) - wanted).max() / wanted.std()
+    assert far <= NEAR[number_format.name]
 
 
-def test_forms_of_the_ladder_grow(tmp_path: Path) -> None:
+def test_candidates_are_in_ascending_order_of_size(tmp_path: Path) -> None:
     sizes = []
-    for form in LADDER:
-        write(form, checkpoint(DEBERTA), tmp_path)
+    for number_format in CANDIDATES:
+        write(number_format, checkpoint(DEBERTA), tmp_path)
         sizes.append((tmp_path / f"{NETWORK_FILE}.data").stat().st_size)
     assert len(sizes) == 4
     assert sizes[-1] > 1.5 * sizes[0]
 
 
-def test_the_large_numbers_are_what_a_form_says(tmp_path: Path) -> None:
+def test_large_weights_have_the_data_type_of_the_format(tmp_path: Path) -> None:
     kinds = {INT8: {onnx.TensorProto.INT8}, INT8_BLOCKS: {onnx.TensorProto.UINT8}, FP16: {onnx.TensorProto.FLOAT16}}
-    for form, wanted in kinds.items():
-        write(form, checkpoint(DEBERTA), tmp_path)
-        model = onnx.load(tmp_path / form.file, load_external_data=False)
+    for number_format, wanted in kinds.items():
+        write(number_format, checkpoint(DEBERTA), tmp_path)
+        model = onnx.load(tmp_path / number_format.file, load_external_data=False)
         found = {weight.data_type for weight in model.graph.initializer if weight.name.endswith("dense.weight")}
-        assert found == wanted, form.name
+        assert found == wanted, number_format.name
 
 
-def test_layer_norms_and_softmax_of_the_half_precision_form_are_not_half(tmp_path: Path) -> None:
+def test_layer_norms_and_softmax_of_fp16_are_fp32(tmp_path: Path) -> None:
     write(FP16, checkpoint(DEBERTA), tmp_path)
     model = onnx.shape_inference.infer_shapes(onnx.load(tmp_path / FP16.file))
     kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
@@ -59,8 +59,8 @@ def test_layer_norms_and_softmax_of_the_half_precision_form_are_not_half(tmp_pat
     assert {kinds[node.output[0]] for node in guarded} == {onnx.TensorProto.FLOAT}
 
 
-def test_large_weights_start_on_pages_of_the_file_beside_the_graph(tmp_path: Path) -> None:
-    """So ONNX Runtime maps them, and two processes share them."""
+def test_large_weights_start_at_page_boundaries_of_the_data_file(tmp_path: Path) -> None:
+    """ONNX Runtime can then map them, and processes share them."""
     write(FP32, checkpoint(DEBERTA), tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {NETWORK_FILE, f"{NETWORK_FILE}.data"}
     model = onnx.load(tmp_path / NETWORK_FILE, load_external_data=False)

@@ -133,7 +133,7 @@ def test_a_dry_run_makes_everything_and_changes_nothing(checkpoint: Checkpoint, 
     ("where", "error", "seen"),
     [
         ("formats.write", OSError(28, "No space left on device", "model.onnx.data"), RepositoryError),
-        ("gate.choose", KeyboardInterrupt(), KeyboardInterrupt),
+        ("format_selection.choose", KeyboardInterrupt(), KeyboardInterrupt),
         ("smoke_test", RepositoryError("cannot be served"), RepositoryError),
         ("pins.move", KeyboardInterrupt(), KeyboardInterrupt),
         ("pins.move", RepositoryError("read-only"), RepositoryError),
@@ -184,7 +184,7 @@ def test_prompts_for_the_gate_are_never_those_of_calibration(tmp_path: Path) -> 
     found = Prompts.read(file, 40)
     assert len(found.measured) == 40
     assert not set(found.measured) & set(found.calibration)
-    with pytest.raises(ConfigError, match=r"300 prompts; 1256 are needed .*--prompts"):
+    with pytest.raises(ConfigError, match=r"300 prompts; give --prompts FILE with at least 1256"):
         Prompts.read(file, 1000)
     file.write_text('{"prompt": "x"}\n{"text": "x"}\n')
     with pytest.raises(ConfigError, match="line 2"):

@@ -1,4 +1,4 @@
-"""A trace is written proved, or not at all."""
+"""Retrace: a trace is compared with eager torch before it is written."""
 
 import errno
 import os
@@ -22,11 +22,11 @@ from tests.support.encoders import checkpoint
 
 
 @pytest.mark.parametrize("architecture", [DEBERTA, BERT])
-def test_the_trace_is_eager_torch_and_holds_no_other_device(architecture: str, tmp_path: Path) -> None:
+def test_the_trace_equals_eager_torch_and_names_no_other_device(architecture: str, tmp_path: Path) -> None:
     found = checkpoint(architecture)
-    proof = retrace.write(found, tmp_path / "model.pt", "cpu")
-    assert proof.difference <= retrace.TOLERANCE
-    assert {rows for rows, _ in proof.shapes} == {1, 8}
+    comparison = retrace.write(found, tmp_path / "model.pt", "cpu")
+    assert comparison.difference <= retrace.TOLERANCE
+    assert {rows for rows, _ in comparison.shapes} == {1, 8}
     assert Trace.read(tmp_path / "model.pt").device == "cpu"
     ids, mask = np.array([[1, 2, 3], [4, 5, 0]]), np.array([[1, 1, 1], [1, 1, 0]])
     engine = TorchscriptEngine.load(tmp_path, EngineSettings(network="model.pt", threads=1))
@@ -34,18 +34,18 @@ def test_the_trace_is_eager_torch_and_holds_no_other_device(architecture: str, t
     assert engine.run(ids, mask) == pytest.approx(wanted, abs=1e-5)
 
 
-class Deciding(Eager):
-    """Does what a trace cannot hold: it looks at its input."""
+class Branching(Eager):
+    """Branches on its input, which a trace cannot do."""
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         logits = super().forward(input_ids, attention_mask)
         return logits if attention_mask.all() else -logits
 
 
-def test_a_trace_that_is_not_eager_torch_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trace_that_differs_from_eager_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "model.pt"
     file.write_bytes(b"old")
-    monkeypatch.setattr(retrace, "Eager", Deciding)
+    monkeypatch.setattr(retrace, "Eager", Branching)
     with pytest.raises(RetraceError, match="differs from eager torch"):
         retrace.write(checkpoint(DEBERTA), file, "cpu")
     assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [("model.pt", b"old")]
@@ -62,7 +62,7 @@ def operator(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("function", [constant, operator])
 @pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 def test_a_gpu_in_a_graph_is_found(function: Callable[[Tensor], Tensor]) -> None:
-    """Compiled, not run: tests have no GPU to trace on."""
+    """The function is compiled, not run: test machines have no GPU."""
 
     class Held(torch.nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def test_a_gpu_in_a_graph_is_found(function: Callable[[Tensor], Tensor]) -> None
     assert "cuda" in retrace.devices(scripted)
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "model.pt"
     file.write_bytes(b"old")
 
@@ -86,7 +86,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path, mon
     assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [("model.pt", b"old")]
 
 
-def test_a_trace_is_no_source_of_another(tmp_path: Path) -> None:
+def test_a_trace_cannot_be_traced_again(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     retrace.write(checkpoint(BERT), file, "cpu")
     with pytest.raises(RetraceError, match=r"traced on cpu, and a trace cannot be moved .* original weights"):
@@ -98,7 +98,7 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
         retrace.retrace(tmp_path, tmp_path / "model.pt")
 
 
-def test_a_gpu_is_asked_for_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(RetraceError, match="finds no GPU here"):
         retrace.retrace(tmp_path, tmp_path / "model.pt", "cuda")

@@ -1,4 +1,4 @@
-"""Smoothing changes how hard a product is to quantise and not what it is."""
+"""Smoothing makes a product easier to quantise and does not change its result."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,13 +28,13 @@ def found(tmp_path: Path) -> Peaks:
         return peaks(CHECKPOINT, PROMPTS, tmp_path, progress)
 
 
-def logits(form: Format, folder: Path, found: Peaks | None = None) -> Array:
-    write(form, CHECKPOINT, folder, found)
+def logits(number_format: Format, folder: Path, found: Peaks | None = None) -> Array:
+    write(number_format, CHECKPOINT, folder, found)
     row = PROMPTS[-1][np.newaxis]
     return OnnxEngine.load(folder, EngineSettings(threads=1)).run(row, np.ones_like(row))
 
 
-def test_the_product_is_the_same(found: Peaks, tmp_path: Path) -> None:
+def test_smoothing_keeps_the_product(found: Peaks, tmp_path: Path) -> None:
     smooth = logits(replace(FP32, smooth=True), tmp_path, found)
     wanted = logits(FP32, tmp_path)
     assert smooth == pytest.approx(wanted, abs=1e-4)
@@ -51,12 +51,12 @@ def test_peaks_are_the_largest_magnitudes_over_all_prompts(found: Peaks, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_an_outlier_is_shared_evenly_with_its_weights() -> None:
+def test_half_of_an_outlier_moves_into_the_weights() -> None:
     peak, weight = np.array([1.0, 100.0]), np.array([[1.0, -1.0], [0.5, 0.1]])
     factor = factors(peak, weight)
     assert factor == pytest.approx([1, 10])
     assert peak / factor == pytest.approx(np.abs(weight * factor).max(axis=0))
 
 
-def test_inputs_that_are_nothing_stay_as_they_are() -> None:
+def test_zero_inputs_are_not_scaled() -> None:
     assert factors(np.array([0.0, 3.0, 0.0]), np.array([[1.0, 0.0, 0.0]])).tolist() == [1, 1, 1]

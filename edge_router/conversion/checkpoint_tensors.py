@@ -1,12 +1,12 @@
-"""The tensors of a checkpoint, read from its safetensors files when they are asked for: a checkpoint of any size is
-never held whole."""
+"""The tensors of a checkpoint, read from its safetensors files on access, so that the whole checkpoint is never in
+memory."""
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-import ml_dtypes  # noqa: F401  teaches numpy the name bfloat16
+import ml_dtypes  # noqa: F401  registers bfloat16 with numpy
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
@@ -15,21 +15,21 @@ from edge_router.tensors import Array
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
-"""Of a checkpoint in several files: `weight_map` says which file holds which tensor."""
+"""Index of a checkpoint in several files: `weight_map` names the file of each tensor."""
 PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
 FLOATS = ("F32", "F16", "BF16", "F64")
 
 
-class Tensors(Mapping[str, Array]):
-    """FP32 by name, whatever float type the files hold."""
+class CheckpointTensors(Mapping[str, Array]):
+    """A checkpoint's tensors by name, converted to FP32 from any float type."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
-        """`files`: which file holds a tensor. Raises CheckpointError naming the file that is not what it says."""
-        self._open = {file: _opened(file) for file in dict.fromkeys(files.values())}
+        """`files`: the file of each tensor. Raises CheckpointError naming the file that is wrong."""
+        self._open = {file: _open(file) for file in dict.fromkeys(files.values())}
         self._files = files
         for name, file in files.items():
             if name not in self._open[file].keys():  # noqa: SIM118  not a mapping
-                raise CheckpointError(f"{file}: holds no tensor {name}, which {INDEX_FILE} says it does")
+                raise CheckpointError(f"{file}: holds no tensor {name}, although {INDEX_FILE} lists it there")
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -38,11 +38,11 @@ class Tensors(Mapping[str, Array]):
             return cls(_index(index))
         file = folder / WEIGHTS_FILE
         if file.is_file():
-            return cls(dict.fromkeys(_opened(file).keys(), file))
+            return cls(dict.fromkeys(_open(file).keys(), file))
         if pickles := sorted(found.name for pattern in PICKLES for found in folder.glob(pattern)):
             raise CheckpointError(
-                f"{folder / pickles[0]}: a pickle runs code of whoever wrote it when it is read, so it is refused; "
-                "convert it where you trust it: load it with transformers and save_pretrained(FOLDER)"
+                f"{folder / pickles[0]}: a pickle is not read, because reading it can run any code; "
+                "if you trust it, convert it: load it with transformers and call save_pretrained(FOLDER)"
             )
         raise CheckpointError(f"{folder}: holds no {WEIGHTS_FILE}")
 
@@ -66,24 +66,24 @@ class Tensors(Mapping[str, Array]):
         return self._files[name]
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Without reading the tensor."""
+        """The tensor's shape, without reading the tensor."""
         return tuple(self._open[self._files[name]].get_slice(name).get_shape())
 
     def is_float(self, name: str) -> bool:
         return self._open[self._files[name]].get_slice(name).get_dtype() in FLOATS
 
 
-def _opened(file: Path) -> safe_open:
-    """The library checks that the header is what the file's length allows and that the tensors cover it exactly."""
+def _open(file: Path) -> safe_open:
+    """Opens a file; safetensors checks that the header fits the file's length and that the tensors cover it."""
     try:
-        file.open("rb").close()  # the library calls everything it cannot read missing
+        file.open("rb").close()  # safetensors reports every file that it cannot read as missing
         return safe_open(str(file), framework="numpy")
     except OSError as error:
         raise CheckpointError(
-            f"{file}: cannot be read: {error.strerror or error}; fetch the checkpoint again, or let this user read it"
+            f"{file}: cannot be read: {error.strerror or error}; download the checkpoint again or fix its permissions"
         ) from error
     except SafetensorError as error:
-        raise CheckpointError(f"{file}: not a whole safetensors file: {error}; fetch it again") from error
+        raise CheckpointError(f"{file}: not a complete safetensors file: {error}; download it again") from error
 
 
 def _index(index: Path) -> dict[str, Path]:
@@ -93,5 +93,5 @@ def _index(index: Path) -> dict[str, Path]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{index}: needs a weight_map of tensor names to file names: {error!r}") from error
     if strays:
-        raise CheckpointError(f"{index}: {strays[0]!r} is no file of this folder; only plain file names are read")
+        raise CheckpointError(f"{index}: {strays[0]!r} is not a file name; name files of this folder")
     return {name: index.parent / file for name, file in names.items()}
