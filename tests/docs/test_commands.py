@@ -1,5 +1,6 @@
 """The commands of the documents: each can be parsed, and those that end by themselves are run."""
 
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,7 +50,18 @@ def test_the_commands_of_a_document_work_one_after_the_other(
         assert done.returncode in allowed, f"{command}: {done.stderr}{done.stdout}"
 
 
-@pytest.mark.parametrize("script", sorted((ROOT / "scripts").iterdir()), ids=lambda script: script.name)
+SCRIPTS = [path for path in sorted((ROOT / "scripts").iterdir()) if path.is_file()]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_a_script_names_files_that_exist(script: Path) -> None:
+    for name in re.findall(
+        r"\b(?<![$/{}.*])(?:compose|docs|requirements|tests)/[\w./-]+\b(?![\[*$])", script.read_text()
+    ):
+        assert (ROOT / name).exists(), f"scripts/{script.name}: no file or folder {name}"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_a_script_can_be_parsed(script: Path) -> None:
     first = script.read_text().partition("\n")[0]
     if "bash" in first:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 import onnx
@@ -13,13 +14,17 @@ import requests
 from onnx import TensorProto, helper
 
 from tests.support.light_server import Light, light_server
+from tests.support.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 COMMAND = str(Path(sys.executable).parent / "edge-router")
 
 
 def serve(*options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([COMMAND, "serve", *options], capture_output=True, text=True, check=False, timeout=60)
+    """On free ports where the options name none: the default ones may be in use."""
+    ports = zip(("--http-port", "--grpc-port", "--metrics-port"), map(str, free_ports(3)), strict=True)
+    command = [COMMAND, "serve", *chain.from_iterable(ports), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_a_port_that_is_taken_is_named(light: Light) -> None:
