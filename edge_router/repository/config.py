@@ -1,4 +1,4 @@
-"""`config.pbtxt` by Triton's own schema, so that a misspelt field is refused here as it is there."""
+"""Reads config.pbtxt by Triton's own schema, so that a misspelt field is refused as in Triton."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from edge_router.repository.schema import ModelConfig
 
 
 def read(file: Path) -> ModelConfig:
-    """Raises RepositoryError naming the file, the line and the field."""
+    """Reads a configuration. Raises RepositoryError naming the file, the line and the field."""
     try:
         return parse(file.read_text(), file)
     except OSError as error:
@@ -19,7 +19,8 @@ def read(file: Path) -> ModelConfig:
 
 
 def parse(text: str, file: Path) -> ModelConfig:
-    """`text`: of `file`, or what it is to become. Raises RepositoryError naming the file, the line and the field."""
+    """Parses a configuration. `file`: named in errors. Raises RepositoryError naming the file, the line and the
+    field."""
     try:
         return text_format.Parse(text, ModelConfig())
     except text_format.ParseError as error:

@@ -1,4 +1,4 @@
-"""The folder that Triton mounts at /models, read the way Triton reads it."""
+"""The model repository, the folder that Triton mounts at /models, read as Triton reads it."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -11,18 +11,18 @@ from edge_router.repository.schema import ModelConfig
 
 CONFIG_FILE = "config.pbtxt"
 LATEST = -1
-"""As a step's `model_version`: the newest version that is served."""
+"""A `model_version` that stands for the newest version that is served."""
 
 
 class Repository:
-    """Models, their configurations and the versions their policies serve.
+    """The models of a repository, with their configurations and versions.
 
-    `overrides` is a tree of the same shape: a config.pbtxt there replaces the one of the same path, whole, as a
-    layer's bind mount does.
+    `overrides` is a folder with the same structure: a config.pbtxt there replaces the whole file with the same path, as
+    the bind mount of a layer does.
     """
 
     def __init__(self, path: Path, overrides: Path | None = None) -> None:
-        """Raises RepositoryError when `path` holds no model, or `overrides` something that the repository does not."""
+        """Raises RepositoryError when `path` holds no model, or when `overrides` names an unknown model."""
         self.path = path
         self._configs = {model: config.read(file) for model, file in self._files(overrides).items()}
         for model, found in self._configs.items():
@@ -41,21 +41,21 @@ class Repository:
         return self._configs[model]
 
     def versions(self, model: str) -> list[int]:
-        """The versions that the model's policy serves, oldest first; Triton's default policy is the latest one."""
+        """The versions that the model's version policy serves, oldest first; the default policy is the latest one."""
         policy = self.config(model).version_policy
-        found = self.version_folders(model)
+        existing = self.version_folders(model)
         match policy.WhichOneof("policy_choice"):
             case "all":
-                return found
+                return existing
             case "specific":
-                return [version for version in policy.specific.versions if version in found]
+                return [version for version in policy.specific.versions if version in existing]
             case "latest":
-                return found[-max(policy.latest.num_versions, 1) :]
+                return existing[-max(policy.latest.num_versions, 1) :]
             case _:
-                return found[-1:]
+                return existing[-1:]
 
     def version(self, model: str, pin: int = LATEST) -> int:
-        """The version that `pin` stands for. Raises NotFoundError when it is not served."""
+        """The version number of `pin`, which may be LATEST. Raises NotFoundError when it is not served."""
         served = self.versions(model)
         if pin == LATEST and served:
             return served[-1]
@@ -67,7 +67,7 @@ class Repository:
         return pin
 
     def version_folders(self, model: str) -> list[int]:
-        """The versions on the disk, served or not, oldest first."""
+        """All versions on disk, served or not, oldest first."""
         names: Sequence[str] = [folder.name for folder in (self.path / model).iterdir() if folder.is_dir()]
         return sorted(int(name) for name in names if name.isdecimal() and not name.startswith("0"))
 
@@ -75,25 +75,25 @@ class Repository:
         return self.path / model / str(version)
 
     def reconfigured(self, configs: Mapping[str, ModelConfig]) -> Self:
-        """The same folders under other configurations, by model; nothing is written."""
+        """This repository with other configurations, by model; nothing is written."""
         other = copy(self)
         other._configs = {**self._configs, **configs}
         return other
 
     def state(self, model: str, version: int) -> bytes:
-        """Equal as long as the model's configuration and the files of the version are the same."""
+        """The identity of a version: its configuration and the size and mtime of its files; equal means unchanged."""
         folder = self.version_folder(model, version)
-        found = [(file, file.stat()) for file in sorted(folder.rglob("*")) if file.is_file()]
-        files = [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in found]
+        stats = [(file, file.stat()) for file in sorted(folder.rglob("*")) if file.is_file()]
+        files = [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats]
         config: bytes = self.config(model).SerializeToString(deterministic=True)
         return repr((str(folder), files)).encode() + config
 
     def composing(self, model: str) -> list[str]:
-        """The models that an ensemble names as its steps; of any other model none."""
+        """The composing models of an ensemble; empty for any other model."""
         return [step.model_name for step in self.config(model).ensemble_scheduling.step]
 
     def labels(self, model: str, output: str) -> list[str]:
-        """The lines of the `label_filename` of an output; empty when it has none."""
+        """The class names of an output, from its `label_filename`; empty if it has none."""
         for tensor in self.config(model).output:
             if tensor.name == output and tensor.label_filename:
                 return (self.path / model / str(tensor.label_filename)).read_text().splitlines()
@@ -102,8 +102,8 @@ class Repository:
     def _files(self, overrides: Path | None) -> dict[str, Path]:
         files = {file.parent.name: file for file in self.path.glob(f"*/{CONFIG_FILE}")}
         if not files:
-            raise RepositoryError(f"{self.path}: no */{CONFIG_FILE}; this is not a model repository")
+            raise RepositoryError(f"{self.path}: is not a model repository: it has no */{CONFIG_FILE}")
         replaced = {file.parent.name: file for file in overrides.glob(f"*/{CONFIG_FILE}")} if overrides else {}
         if stray := sorted(set(replaced) - set(files)):
-            raise RepositoryError(f"{overrides}: overrides {', '.join(stray)}, which the repository does not hold")
+            raise RepositoryError(f"{overrides}: overrides {', '.join(stray)}, which {self.path} does not contain")
         return files | replaced

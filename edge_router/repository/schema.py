@@ -1,4 +1,4 @@
-"""Triton's own schema of config.pbtxt, generated code that tritonclient carries."""
+"""Triton's schema of config.pbtxt: protobuf classes that tritonclient carries."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""A new version beside the repository, until it is whole."""
+"""Stages a new version beside the repository until it is complete."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ from edge_router.repository.repository import CONFIG_FILE, Repository
 
 @contextmanager
 def staging(repository: Repository) -> Iterator[Path]:
-    """A repository of the same configurations and versions, to put new version folders into; gone at the end.
+    """Yields a copy of the repository for new version folders; removes it at the end of the block.
 
-    It lies on the same file system, so that a version folder enters the real one by being renamed. Raises
-    RepositoryError when it cannot be written.
+    The copy links to the existing versions. It is on the same file system, so that a new version folder can be renamed
+    into the repository. Raises RepositoryError when it cannot be written.
     """
     path = repository.path.resolve()
     try:
@@ -33,29 +33,29 @@ def staging(repository: Repository) -> Iterator[Path]:
 
 
 def left_behind(repository: Path) -> list[Path]:
-    """What a staging that was killed could not remove."""
+    """The staging folders that a killed process has left behind."""
     path = repository.resolve()
     return sorted(path.parent.glob(f"{_prefix(path)}*"))
 
 
 @contextmanager
 def entered(repository: Repository, staged: Path, models: Sequence[str], version: int) -> Iterator[None]:
-    """Renames the version's folders from `staged` into the repository; back again when what follows fails."""
+    """Renames the version's folders from `staged` into the repository, and back when the block fails."""
     folders = [(staged / model / str(version), repository.version_folder(model, version)) for model in models]
     for folder, _ in folders:
         for path in (*folder.iterdir(), folder):
-            path.chmod(0o755 if path.is_dir() else 0o644)  # in a container somebody else reads
+            path.chmod(0o755 if path.is_dir() else 0o644)  # a container has another user
             sync(path)
     with ExitStack() as undo:
         for new, final in folders:
-            undo.callback(_back, final, new)
+            undo.callback(_move_back, final, new)
             new.rename(final)
             sync(final.parent)
         yield
         undo.pop_all()
 
 
-def _back(final: Path, new: Path) -> None:
+def _move_back(final: Path, new: Path) -> None:
     if final.is_dir() and not new.exists():
         final.rename(new)
 

@@ -1,1 +1,2 @@
-"""Prompts to a network version: fine-tune, export, calibrate, report. Needs the extra `train`."""
+"""Trains a version of the network from labelled prompts: fine-tune, export, calibrate, report. Needs the extra
+`train`."""

@@ -1,4 +1,4 @@
-"""Noise that a prompt of another source may have: other marks, other layout, typing errors, no template words."""
+"""Data augmentation: removes or changes punctuation, layout, template words and letters of training prompts."""
 
 import random
 import re
@@ -37,9 +37,9 @@ def on_one_line(text: str, chance: random.Random) -> str:
 
 
 def first_part_last(text: str, chance: random.Random) -> str:
-    """The instruction may stand before or behind what it is about."""
-    head, found, tail = text.partition("\n")
-    return f"{tail.strip()}\n{head.strip()}" if found and tail.strip() and len(head) < 300 else text
+    """Moves a short first line, often the instruction, behind the rest."""
+    head, newline, tail = text.partition("\n")
+    return f"{tail.strip()}\n{head.strip()}" if newline and tail.strip() and len(head) < 300 else text
 
 
 def mistyped(text: str, chance: random.Random) -> str:
@@ -62,7 +62,7 @@ KINDS: Sequence[Kind] = (
 
 
 def noisy(text: str, recipe: Recipe, chance: random.Random) -> str:
-    """`text` after each kind of noise has met it with the recipe's probability; never empty."""
+    """Applies each kind of noise with the recipe's probability; the result is never empty."""
     for kind in KINDS:
         if chance.random() < recipe.noise:
             text = kind(text, chance).strip() or text
@@ -70,7 +70,7 @@ def noisy(text: str, recipe: Recipe, chance: random.Random) -> str:
 
 
 def thinned(ids: list[int], recipe: Recipe, chance: random.Random) -> list[int]:
-    """Token ids with some of the body's dropped; the special ones at both ends stay."""
+    """Drops some token ids at random; the special tokens at both ends stay."""
     if recipe.token_drop == 0 or len(ids) < 8 or chance.random() < 0.5:
         return ids
     return [ids[0], *(token for token in ids[1:-1] if chance.random() >= recipe.token_drop), ids[-1]]

@@ -1,4 +1,4 @@
-"""The temperature that makes a head's probabilities honest (Guo et al. 2017)."""
+"""Temperature scaling: calibrates the probabilities of a head (Guo et al. 2017)."""
 
 import numpy as np
 
@@ -8,7 +8,8 @@ CANDIDATES = np.geomspace(0.25, 4.0, 161)
 
 
 def temperature(logits: Array, targets: Array) -> float:
-    """Of FP32 logits [rows, classes], one that minimises the negative log likelihood of `targets` [rows]."""
+    """The temperature that minimises the negative log likelihood of `targets` [rows] for FP32 `logits` [rows,
+    classes]."""
     losses = [_loss(logits / candidate, targets) for candidate in CANDIDATES]
     return round(float(CANDIDATES[int(np.argmin(losses))]), 3)
 

@@ -1,4 +1,4 @@
-"""A trained network as `model.onnx`, its weights in a file beside it that is mapped."""
+"""Exports a trained network as `model.onnx`, with its weights in a data file beside it."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,8 @@ from edge_router.training.network import Network
 
 @dataclass(frozen=True)
 class _Trained:
+    """A trained network in the form that `formats.write` takes."""
+
     encoder: Encoder
     weights: Weights
 
@@ -30,11 +32,10 @@ class _Trained:
 
 
 def export(network: Network, folder: Path) -> None:
-    """The float network: what the int8 one is measured against."""
+    """Exports fp32, the reference for int8."""
     write(FP32, _Trained.of(network), folder)
 
 
 def export_int8(network: Network, folder: Path) -> None:
-    """int8 weights one scale an output, int8 words one scale a row. On a CPU rows run one at a time, so it takes no
-    mask."""
+    """Exports int8, without a mask: on a CPU rows run one at a time, so they are not padded."""
     write(replace(INT8, masked=False), _Trained.of(network), folder)

@@ -1,4 +1,4 @@
-"""How well predicted labels agree with true ones. numpy only."""
+"""Metrics of predicted labels, confidence and scores, in numpy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from edge_router.tensors import Array
 
 @dataclass(frozen=True)
 class Agreement:
-    """`confusion` counts [true, predicted] over `labels`."""
+    """Agreement of predicted with true labels. `confusion`: counts [true, predicted] over `labels`."""
 
     labels: Sequence[str]
     confusion: Array
 
     @classmethod
     def of(cls, true: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Self:
-        """`labels` in the order in which they are shown. Raises ValueError for a label that is none of them."""
+        """`labels`: all labels, in the order in which they are shown. Raises ValueError for an unknown label."""
         at = {label: index for index, label in enumerate(labels)}
         if unknown := sorted({*true, *predicted} - set(at)):
             raise ValueError(f"unknown label {', '.join(unknown)}; labels are {', '.join(labels)}")
@@ -36,18 +36,18 @@ class Agreement:
 
     @property
     def f1(self) -> dict[str, float]:
-        """By label, of those that occur as true or as predicted: 2 hits / (true + predicted)."""
+        """F1 = 2 hits / (true + predicted) by label, for labels that occur as true or predicted."""
         hits, total = np.diag(self.confusion), self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
         return {label: float(2 * hits[at] / total[at]) for at, label in enumerate(self.labels) if total[at]}
 
     @property
     def macro_f1(self) -> float:
-        """The mean of `f1`: every label counts the same, however rare."""
+        """The mean of `f1`: rare labels count as much as frequent ones."""
         return float(np.mean(list(self.f1.values()) or [0.0]))
 
 
 def calibration_error(confidence: Array, correct: Array, bins: int = 15) -> float:
-    """Expected calibration error (Guo et al. 2017): how far confidence is from accuracy, over equal bins of
+    """Expected calibration error (Guo et al. 2017): the mean difference between confidence and accuracy over bins of
     confidence."""
     at = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
@@ -57,7 +57,8 @@ def calibration_error(confidence: Array, correct: Array, bins: int = 15) -> floa
 
 
 def separation(low: Array, high: Array) -> float:
-    """Area under the ROC curve: how often a value of `high` exceeds one of `low`; equal ones count half."""
+    """Area under the ROC curve: the share of pairs in which a value of `high` exceeds one of `low`; equal values count
+    half."""
     order = np.sort(low)
     below = np.searchsorted(order, high, side="left") + np.searchsorted(order, high, side="right")
     return float(below.mean() / (2 * len(low)))

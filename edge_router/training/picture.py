@@ -1,4 +1,4 @@
-"""A confusion matrix as a picture. Needs the extra `pictures`."""
+"""Draws a confusion matrix. Needs the extra `pictures`."""
 
 from pathlib import Path
 
@@ -9,7 +9,10 @@ from edge_router.training.metrics import Agreement
 
 
 def draw(agreement: Agreement, file: Path, title: str) -> None:
-    """Rows are true labels, columns predicted ones, colours shares of a row. Raises ConfigError without matplotlib."""
+    """Draws true labels as rows, predicted ones as columns; the colour is the share of the row.
+
+    Raises ConfigError without matplotlib.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""A training run as files for a reader: a table, a picture of each confusion matrix, the same figures as JSON."""
+"""Writes the report of a training run: tables as Markdown, confusion matrices as pictures, and all figures as JSON."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def as_json(result: Result) -> dict[str, object]:
         "examples": result.examples,
         "equal_decisions_fp32_int8": result.agreement,
         **{
-            form: {
+            number_format: {
                 policy: {
                     "n": measured.agreement.n,
                     "accuracy": measured.agreement.accuracy,
@@ -33,7 +33,7 @@ def as_json(result: Result) -> dict[str, object]:
                 }
                 for policy, measured in policies.items()
             }
-            for form, policies in result.measured.items()
+            for number_format, policies in result.measured.items()
         },
     }
 
@@ -45,13 +45,13 @@ def as_markdown(result: Result) -> str:
         "| policy | format | n | accuracy | macro-F1 | calibration error | score separation | decisions as fp32 |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for form, policies in result.measured.items():
+    for number_format, policies in result.measured.items():
         for policy, measured in policies.items():
             apart = "" if measured.separation is None else f"{measured.separation:.3f}"
-            same = f"{result.agreement[policy]:.3f}" if form == "int8" else ""
-            found = measured.agreement
+            same = f"{result.agreement[policy]:.3f}" if number_format == "int8" else ""
+            agreement = measured.agreement
             lines.append(
-                f"| {policy} | {form} | {found.n} | {found.accuracy:.3f} | {found.macro_f1:.3f} "
+                f"| {policy} | {number_format} | {agreement.n} | {agreement.accuracy:.3f} | {agreement.macro_f1:.3f} "
                 f"| {measured.calibration_error:.3f} | {apart} | {same} |"
             )
     for policy, measured in result.measured["int8"].items():

@@ -1,3 +1,5 @@
+"""Replacement of several files: failures, interruptions, syncs."""
+
 import os
 from pathlib import Path
 
@@ -20,16 +22,16 @@ def contents(files: list[Path]) -> list[str]:
     return [file.read_text() for file in files]
 
 
-def nothing_hidden(files: list[Path]) -> bool:
+def no_hidden_files(files: list[Path]) -> bool:
     return all(list(file.parent.iterdir()) == [file] for file in files)
 
 
-def test_every_file_has_its_last_text_and_its_mode(files: list[Path]) -> None:
+def test_every_file_gets_its_last_text_and_keeps_its_permissions(files: list[Path]) -> None:
     files[0].chmod(0o640)
     replace([(files[0], "first"), (files[1], "new"), (files[0], "last")])
     assert contents(files) == ["last", "new"]
     assert files[0].stat().st_mode & 0o777 == 0o640
-    assert nothing_hidden(files)
+    assert no_hidden_files(files)
 
 
 def test_a_full_disk_changes_nothing(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,11 +46,11 @@ def test_a_full_disk_changes_nothing(files: list[Path], monkeypatch: pytest.Monk
     with pytest.raises(RepositoryError, match="No space left on device; nothing has changed"):
         replace([(files[0], "new"), (files[1], "last")])
     assert contents(files) == ["old", "old"]
-    assert nothing_hidden(files)
+    assert no_hidden_files(files)
 
 
 @pytest.mark.parametrize("error", [OSError(30, "Read-only file system"), KeyboardInterrupt()])
-def test_an_interruption_between_two_files_puts_the_first_one_back(
+def test_an_interruption_between_two_files_restores_the_first_one(
     files: list[Path], monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     move = Path.replace
@@ -62,10 +64,12 @@ def test_an_interruption_between_two_files_puts_the_first_one_back(
     with pytest.raises((RepositoryError, KeyboardInterrupt)):
         replace([(files[0], "new"), (files[1], "new")])
     assert contents(files) == ["old", "old"]
-    assert nothing_hidden(files)
+    assert no_hidden_files(files)
 
 
-def test_what_is_replaced_was_synced_before(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_files_are_synced_before_they_replace_the_old_ones(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
     move = Path.replace

@@ -21,7 +21,7 @@ def write(root: Path, model: str, config: str = "", versions: tuple[str, ...] = 
         ("version_policy { specific { versions: [ 2, 7 ] } }", [2]),
     ],
 )
-def test_versions_are_those_the_policy_serves(policy: str, served: list[int], tmp_path: Path) -> None:
+def test_the_version_policy_decides_which_versions_are_served(policy: str, served: list[int], tmp_path: Path) -> None:
     write(tmp_path, "m", policy, ("2", "3", "10", "04", "notes"))
     assert Repository(tmp_path).versions("m") == served
 
@@ -53,7 +53,7 @@ def test_an_override_replaces_the_whole_file(tmp_path: Path) -> None:
     assert (config.max_batch_size, config.backend) == (4, "")
 
 
-def test_an_override_of_nothing_is_refused(tmp_path: Path) -> None:
+def test_an_override_of_an_unknown_model_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "base", "m")
     write(tmp_path / "layer", "typo")
     with pytest.raises(RepositoryError, match="typo"):
@@ -65,7 +65,7 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
         Repository(tmp_path)
 
 
-def test_an_unknown_model_is_named_with_what_there_is(tmp_path: Path) -> None:
+def test_an_unknown_model_is_named_with_the_known_ones(tmp_path: Path) -> None:
     write(tmp_path, "m")
     with pytest.raises(NotFoundError, match=r"'x' is not in .*; it holds m"):
         Repository(tmp_path).config("x")

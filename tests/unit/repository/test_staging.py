@@ -1,3 +1,5 @@
+"""Staging of a version: entering the repository, and leaving it unchanged on failure."""
+
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,7 @@ def enter(repository: Repository, error: BaseException | None = None) -> None:
                 raise error
 
 
-def test_what_is_staged_is_the_repository_and_the_new_version(repository: Repository) -> None:
+def test_the_staged_repository_has_the_old_versions_and_the_new_one(repository: Repository) -> None:
     with staging(repository) as staged:
         make(staged)
         found = Repository(staged)
@@ -45,7 +47,7 @@ def test_what_is_staged_is_the_repository_and_the_new_version(repository: Reposi
     assert not staged.exists()
 
 
-def test_a_version_enters_whole_and_readable_for_others(repository: Repository) -> None:
+def test_a_version_enters_complete_and_readable_for_all_users(repository: Repository) -> None:
     enter(repository)
     file = repository.path / TASK_ROUTER / "3" / "file"
     assert file.read_text() == TASK_ROUTER
@@ -53,14 +55,14 @@ def test_a_version_enters_whole_and_readable_for_others(repository: Repository) 
 
 
 @pytest.mark.parametrize("error", [RepositoryError("no"), KeyboardInterrupt()])
-def test_a_version_leaves_again_when_what_follows_fails(repository: Repository, error: BaseException) -> None:
+def test_a_version_is_moved_back_when_a_later_step_fails(repository: Repository, error: BaseException) -> None:
     before = tree(repository.path.parent)
     with pytest.raises(type(error)):
         enter(repository, error)
     assert tree(repository.path.parent) == before
 
 
-def test_a_second_model_that_cannot_enter_takes_the_first_one_out(repository: Repository) -> None:
+def test_the_first_model_is_moved_back_when_the_second_cannot_enter(repository: Repository) -> None:
     before = tree(repository.path.parent)
     (repository.path / TASK_ROUTER / "3").write_text("in the way")
     with pytest.raises(RepositoryError, match="nothing has changed"):
@@ -69,7 +71,7 @@ def test_a_second_model_that_cannot_enter_takes_the_first_one_out(repository: Re
     assert tree(repository.path.parent) == before
 
 
-def test_a_full_disk_is_one_sentence_and_nothing_stays(repository: Repository) -> None:
+def test_a_full_disk_leaves_no_files(repository: Repository) -> None:
     with pytest.raises(RepositoryError, match="No space left on device; nothing has changed"), staging(repository):
         raise OSError(28, "No space left on device", "model.onnx.data")
     assert left_behind(repository.path) == []

@@ -12,7 +12,7 @@ ALWAYS = Recipe.read(Path(__file__).parents[3] / "training" / "recipe.yaml").mod
 
 
 @given(st.text(min_size=1).filter(str.strip), st.integers(0, 9))
-def test_noise_never_empties_a_prompt_and_can_be_made_again(text: str, seed: int) -> None:
+def test_noise_never_empties_a_prompt_and_is_reproducible(text: str, seed: int) -> None:
     made = augment.noisy(text, ALWAYS, random.Random(seed))
     assert made.strip()
     assert made == augment.noisy(text, ALWAYS, random.Random(seed))
@@ -28,7 +28,7 @@ def test_noise_never_empties_a_prompt_and_can_be_made_again(text: str, seed: int
         (augment.first_part_last, "Summarize\na text", "a text\nSummarize"),
     ],
 )
-def test_a_kind_of_noise_does_what_its_name_says(kind: augment.Kind, text: str, made: str) -> None:
+def test_each_kind_of_noise_changes_the_text(kind: augment.Kind, text: str, made: str) -> None:
     assert kind(text, random.Random(0)) == made
 
 

@@ -5,7 +5,7 @@ from edge_router.training.calibrate import temperature
 from edge_router.training.metrics import Agreement, calibration_error, separation
 
 
-def test_agreement_by_hand() -> None:
+def test_agreement_equals_figures_computed_by_hand() -> None:
     found = Agreement.of(["a", "a", "a", "b"], ["a", "a", "b", "b"], ["a", "b", "never"])
     assert found.confusion.tolist() == [[2, 1, 0], [0, 1, 0], [0, 0, 0]]
     assert (found.n, found.accuracy) == (4, 0.75)
@@ -18,11 +18,11 @@ def test_an_unknown_label_is_named() -> None:
         Agreement.of(["a"], ["c"], ["a", "b"])
 
 
-def test_no_rows_are_no_agreement() -> None:
+def test_agreement_without_rows_is_zero() -> None:
     assert Agreement.of([], [], ["a"]).macro_f1 == 0
 
 
-def test_confidence_that_is_right_as_often_as_it_says_has_no_error() -> None:
+def test_calibrated_confidence_has_no_calibration_error() -> None:
     confidence = np.full(10, 0.8)
     correct = np.array([True] * 8 + [False] * 2)
     assert calibration_error(confidence, correct) == pytest.approx(0)
