@@ -37,7 +37,7 @@ class DryRunRequest:
 
 @dataclass
 class RepositoryClassifier:
-    """The `Judge`, without a budget."""
+    """A `PromptClassifier` without a time limit."""
 
     pipeline: Pipeline
     labels: Labels = field(init=False)

@@ -36,7 +36,7 @@ class JsonRequest(ABC):
 
     streams_by_default: ClassVar[bool] = False
     translates_to: ClassVar[Operation | None] = None
-    """The operation in which an upstream may be asked instead."""
+    """The operation that the request is translated to if an upstream does not speak its own."""
     required_fields: ClassVar[Mapping[str, str]] = {}
     """Advice for the client by the name of the missing field."""
     prompt_fields: ClassVar[Sequence[str]] = ()

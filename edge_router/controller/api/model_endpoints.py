@@ -16,7 +16,7 @@ from edge_router.controller.api.operations import OPERATIONS
 from edge_router.errors import ForbiddenError, RequestError
 
 OLLAMA_VERSION = "0.13.5"
-"""The version of the API spoken here. Clients refuse a server that seems too old; one is known to need 0.6.4."""
+"""The version of Ollama's API that is implemented. Some clients refuse older servers; one of them needs 0.6.4."""
 MANAGEMENT = (
     ("/api/create", "POST"),
     ("/api/pull", "POST"),

@@ -24,7 +24,7 @@ class OperationSpec:
     span: OpenTelemetry's `gen_ai.operation.name`.
     schema: JSON schema of the request.
     capabilities: what Ollama's `/api/show` says of a model that answers it.
-    embeds: vectors of two models do not compare, so only the upstream that is asked for may answer.
+    embeds: no fallback to another model, because vectors of two models cannot be compared.
     anthropic: needs Anthropic's headers.
     """
 

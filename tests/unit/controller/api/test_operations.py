@@ -1,4 +1,4 @@
-"""The table of operations is complete. `tests/repository/test_documents.py` compares the documents with it."""
+"""The table of operations is complete. `tests/docs/test_names.py` compares the documents with it."""
 
 from typing import get_args
 
