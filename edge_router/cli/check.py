@@ -44,13 +44,15 @@ def check(
         problems = str(error).splitlines()
         typer.echo(orjson.dumps({"problems": problems}).decode() if json else "\n".join(problems), err=not json)
         raise typer.Exit(1) from None
+    for notice in routes.deprecations:
+        typer.echo(notice, err=True)
     meaning = _meaning(routes)
     typer.echo(orjson.dumps(meaning, option=orjson.OPT_INDENT_2).decode() if json else "\n".join(_lines(meaning)))
 
 
 def _meaning(routes: RouterConfig) -> Meaning:
     """By part of the file, what each name there stands for, in words."""
-    helpers = {"a chat UI's own questions": routes.helpers} if routes.helpers else {}
+    tasks = {"background tasks of chat UIs": routes.background_tasks} if routes.background_tasks else {}
     embeddings = {"embeddings": routes.embeddings or "the model that is named"}
     return {
         "upstreams": {name: _upstream(upstream) for name, upstream in routes.upstreams.items()},
@@ -58,7 +60,7 @@ def _meaning(routes: RouterConfig) -> Meaning:
         "splits": {name: _split(parts) for name, parts in routes.splits.items()},
         "shadows": {name: f"{shadow.share:.0%} to {shadow.to} too" for name, shadow in routes.shadows.items()},
         "rules": {key: text for key, text in _rules(routes) if key.startswith("rules")},
-        "auto": {"policy": routes.auto, **embeddings, **helpers},
+        "auto": {"policy": routes.auto, **embeddings, **tasks},
         **{f"policy {name}": dict(_policy(name, routes)) for name in routes.policies},
         "affinity": _affinity(routes),
         "classified": _classified(routes),

@@ -28,16 +28,16 @@ class Authenticator:
         """Raises UnauthorizedError, and LimitedError when the key's minute is used up."""
         if self._keys is None:
             return ANYBODY
-        holder = self._keys.holder(_presented(headers))
-        if holder is None:
+        key = self._keys.find(_presented(headers))
+        if key is None:
             raise UnauthorizedError(REFUSAL)
-        self._limits.take(holder)
-        return holder.caller
+        self._limits.take(key)
+        return key.caller
 
     def spend(self, caller: Caller, tokens: int) -> None:
         """Charges an answer; a key that is revoked by now owes nothing."""
-        if self._keys is not None and (holder := self._keys.named(caller.name)):
-            self._limits.spend(holder, tokens)
+        if self._keys is not None and (key := self._keys.find_by_name(caller.name)):
+            self._limits.spend(key, tokens)
 
 
 def _presented(headers: Headers) -> bytes:

@@ -1,7 +1,6 @@
-"""Who holds a key. The file is taken anew when it changes, without a restart."""
+"""The access keys in use. A change of their file is read without a restart."""
 
 import hmac
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,18 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 
 from edge_router.controller.auth.key_file import Key, KeyFile, digest
 from edge_router.controller.caller import Caller
+from edge_router.controller.config import WatchedFile
 from edge_router.errors import ConfigError
 
-LOOK_SECONDS = 1.0
-"""Between two looks at the file: a revoked key works that much longer."""
+CHECK_SECONDS = 1.0
+"""Time between two checks of the file; a revoked key works that much longer at most."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class KeyHolder:
-    """A caller and how much it may ask for."""
+class AccessKey:
+    """One key: the caller it stands for, and what the caller may use in a minute; None means no limit."""
 
     caller: Caller
     digest: bytes
@@ -37,51 +37,43 @@ class KeyHolder:
 
 
 class AccessKeys:
+    """All keys of a file."""
+
     def __init__(self, file: Path) -> None:
         """Raises ConfigError."""
         self._file = file
-        self._seen = _version(file)
-        self._looked = time.monotonic()
-        self._take(KeyFile.read(file))
+        self._watched = WatchedFile(file)
+        self._checked = time.monotonic()
+        self._use(KeyFile.read(file))
 
-    def holder(self, key: bytes) -> KeyHolder | None:
-        """Found by the key's digest, which tells nothing of the key by how long the search takes."""
-        if time.monotonic() - self._looked > LOOK_SECONDS:
-            self._look()
-        presented = digest(key)
-        found = self._by_digest.get(presented)
-        return found if found is not None and hmac.compare_digest(found.digest, presented) else None
+    def find(self, secret: bytes) -> AccessKey | None:
+        """The key with this secret. The search goes by the secret's digest, so its duration tells nothing of a key."""
+        if time.monotonic() - self._checked > CHECK_SECONDS:
+            self._reload_if_changed()
+        wanted = digest(secret)
+        found = self._by_digest.get(wanted)
+        return found if found is not None and hmac.compare_digest(found.digest, wanted) else None
 
-    def named(self, name: str | None) -> KeyHolder | None:
+    def find_by_name(self, name: str | None) -> AccessKey | None:
         return self._by_name.get(name)
 
-    def _take(self, file: KeyFile) -> None:
-        holders = [KeyHolder.of(key) for key in file.keys]
-        self._by_digest = {holder.digest: holder for holder in holders}
-        self._by_name = {holder.caller.name: holder for holder in holders}
+    def _use(self, file: KeyFile) -> None:
+        keys = [AccessKey.of(key) for key in file.keys]
+        self._by_digest = {key.digest: key for key in keys}
+        self._by_name = {key.caller.name: key for key in keys}
 
-    def _look(self) -> None:
-        """A file that is gone or wrong changes nothing: it must neither lock everybody out nor let anybody in."""
-        self._looked = time.monotonic()
-        now = _version(self._file)
-        if now == self._seen:
+    def _reload_if_changed(self) -> None:
+        """A file that is missing or wrong changes nothing: it must neither shut everyone out nor let anyone in."""
+        self._checked = time.monotonic()
+        if not self._watched.has_changed():
             return
-        self._seen = now
         try:
-            self._take(KeyFile.read(self._file))
-            log.info("keys taken", keys=len(self._by_name))
+            self._use(KeyFile.read(self._file))
         except ConfigError as error:
-            log.error("keys refused, the ones before stay", reason=str(error))
+            log.error("access keys not reloaded", file=str(self._file), problem=str(error))
+        else:
+            log.info("access keys reloaded", file=str(self._file), keys=len(self._by_name))
 
 
 def _per_minute(amount: int | None) -> RateLimitItem | None:
     return None if amount is None else RateLimitItemPerMinute(amount)
-
-
-def _version(file: Path) -> tuple[int, ...] | None:
-    """Of the file's content; None where there is none."""
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

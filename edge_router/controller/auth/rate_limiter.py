@@ -1,4 +1,4 @@
-"""How much each holder of a key may still ask for in this minute."""
+"""How much each key of a key may still ask for in this minute."""
 
 import math
 import time
@@ -8,7 +8,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from limits.strategies import RateLimiter as WindowLimiter
 
-from edge_router.controller.auth.keys import KeyHolder
+from edge_router.controller.auth.keys import AccessKey
 from edge_router.errors import LimitedError
 
 REQUESTS, TOKENS = "requests", "tokens"
@@ -23,17 +23,17 @@ class RateLimiter:
         self._requests = MovingWindowRateLimiter(storage)
         self._tokens = FixedWindowRateLimiter(storage)
 
-    def take(self, holder: KeyHolder) -> None:
+    def take(self, key: AccessKey) -> None:
         """Raises LimitedError."""
-        name = str(holder.caller.name)
-        if holder.tokens and not self._tokens.test(holder.tokens, TOKENS, name):
-            raise _limited(self._tokens, holder.tokens, TOKENS, name)
-        if holder.requests and not self._requests.hit(holder.requests, REQUESTS, name):
-            raise _limited(self._requests, holder.requests, REQUESTS, name)
+        name = str(key.caller.name)
+        if key.tokens and not self._tokens.test(key.tokens, TOKENS, name):
+            raise _limited(self._tokens, key.tokens, TOKENS, name)
+        if key.requests and not self._requests.hit(key.requests, REQUESTS, name):
+            raise _limited(self._requests, key.requests, REQUESTS, name)
 
-    def spend(self, holder: KeyHolder, tokens: int) -> None:
-        if holder.tokens and tokens > 0:
-            self._tokens.hit(holder.tokens, TOKENS, str(holder.caller.name), cost=tokens)
+    def spend(self, key: AccessKey, tokens: int) -> None:
+        if key.tokens and tokens > 0:
+            self._tokens.hit(key.tokens, TOKENS, str(key.caller.name), cost=tokens)
 
 
 def _limited(limiter: WindowLimiter, limit: RateLimitItem, what: str, name: str) -> LimitedError:

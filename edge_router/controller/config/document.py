@@ -1,13 +1,14 @@
 """A YAML file together with the line of each key."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from edge_router.controller.config.renamed_keys import KeyRenaming
 from edge_router.errors import ConfigError
 from edge_router.validation import Place, Problem, dotted, problems
 
@@ -22,6 +23,7 @@ class ConfigDocument:
     file: Path
     content: Any
     _root: yaml.Node | None
+    _old_keys: Mapping[Place, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -44,25 +46,42 @@ class ConfigDocument:
             raise document.error(found)
         return document
 
+    def with_new_keys(self) -> Self:
+        """The same document under the new names of renamed keys; messages keep the names that the file has. Raises
+        ConfigError where an old name stands beside the new one."""
+        renaming = KeyRenaming(self.content)
+        if renaming.conflicts:
+            raise self.error(renaming.conflicts)
+        return replace(self, content=renaming.content, _old_keys=renaming.old_keys)
+
+    @property
+    def deprecations(self) -> Sequence[str]:
+        """A notice for each old key, in the order of the file."""
+        keys = sorted((self.line(place), dotted(self._place_in_file(place)), place[-1]) for place in self._old_keys)
+        return [f"{self.file}:{line}: {old}: deprecated; rename it to {new}" for line, old, new in keys]
+
     def validation_error(self, error: ValidationError, model: type[BaseModel]) -> ConfigError:
         """A ConfigError with one line for each problem that `model` found."""
         return self.error(problems(error, model))
 
     def error(self, found: Iterable[Problem]) -> ConfigError:
         """A ConfigError with one line for each problem, in the order of the file."""
-        lines = sorted((self.line(place), place, problem) for place, problem in found)
-        return ConfigError("\n".join(f"{self.file}:{line}: {_label(place)}{problem}" for line, place, problem in lines))
+        lines = sorted((self.line(place), _label(self._place_in_file(place)), problem) for place, problem in found)
+        return ConfigError("\n".join(f"{self.file}:{line}: {label}{problem}" for line, label, problem in lines))
 
     def line(self, place: Place) -> int:
         """The line of a key; for a key that is missing, the line of the mapping that lacks it."""
         node, line = self._root, 1
-        for part in place:
+        for part in self._place_in_file(place):
             found = _child(node, part)
             if found is None:
                 break
             key, node = found
             line = key.start_mark.line + 1
         return line
+
+    def _place_in_file(self, place: Place) -> Place:
+        return tuple(self._old_keys.get(place[: depth + 1], part) for depth, part in enumerate(place))
 
 
 def _syntax_problem(file: Path, error: yaml.YAMLError) -> str:

@@ -60,8 +60,8 @@ def _target_references(config: "RouterConfig") -> Iterator[tuple[Place, str]]:
     yield ("default",), config.default
     if config.embeddings is not None:
         yield ("embeddings",), config.embeddings
-    if config.helpers is not None:
-        yield ("helpers",), config.helpers
+    if config.background_tasks is not None:
+        yield ("background_tasks",), config.background_tasks
     for name, members in config.fallbacks.items():
         yield from ((("fallbacks", name, at), member) for at, member in enumerate(members))
     for name, parts in config.splits.items():
@@ -85,7 +85,7 @@ def _upstream_references(config: "RouterConfig") -> Iterator[tuple[Place, str]]:
     if config.affinity:
         yield from ((("affinity", "order", at), name) for at, name in enumerate(config.affinity.order))
     for place, rule in config.all_rules():
-        yield from (((*place, "when", "link", name), name) for name in rule.when.link or ())
+        yield from (((*place, "when", "upstream", name), name) for name in rule.when.upstream or ())
 
 
 def _label_references(config: "RouterConfig") -> Iterator[tuple[Place, str, Sequence[str]]]:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self, TypeAlias
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from edge_router.contract import AUTO_MODEL, TASK_ROUTER
 from edge_router.controller.config import legacy_config
@@ -55,8 +55,8 @@ class RouterConfig(ConfigSection):
     """the policy behind the model name "auto" """
     embeddings: str | None = None
     """what answers "auto" and a policy's name for embeddings"""
-    helpers: str | None = None
-    """what answers the questions a chat UI asks for itself"""
+    background_tasks: str | None = None
+    """answers the background tasks of chat UIs: titles, tags, follow-up questions"""
     abstain: AbstainConfig = AbstainConfig()
     rules: Sequence[RuleConfig] = ()
     """before every policy; the first that matches decides"""
@@ -64,17 +64,29 @@ class RouterConfig(ConfigSection):
     affinity: AffinityConfig | None = None
     classifier: ClassifierConfig = ClassifierConfig()
     text: TextConfig = TextConfig()
+    _deprecations: Sequence[str] = PrivateAttr(())
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """`file` may be the `config.yaml` of an older router too. Raises ConfigError naming file, line and key of every
-        mistake."""
+        """Reads a `routes.yaml`, or the `config.yaml` of the old router. Raises ConfigError with file, line and key of
+        every mistake."""
         document = ConfigDocument.read(file)
-        content = legacy_config.translated(document) if legacy_config.is_legacy(document.content) else document.content
+        if legacy_config.is_legacy(document.content):
+            content = legacy_config.translated(document)
+        else:
+            document = document.with_new_keys()
+            content = document.content
         try:
-            return cls.model_validate(content)
+            config = cls.model_validate(content)
         except ValidationError as error:
             raise document.validation_error(error, cls) from None
+        config._deprecations = document.deprecations
+        return config
+
+    @property
+    def deprecations(self) -> Sequence[str]:
+        """A notice for each key of the file that has a new name."""
+        return self._deprecations
 
     @cached_property
     def targets(self) -> Sequence[str]:

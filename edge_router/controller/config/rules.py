@@ -76,14 +76,14 @@ class Conditions(ConfigSection):
     """whether images are sent"""
     response_format: bool | None = None
     """whether the answer must have a form, such as JSON"""
-    helper: bool | None = None
-    """whether a chat UI asks for itself: a title, tags"""
+    background_task: bool | None = None
+    """a chat UI asks on its own behalf: for a title, tags"""
     tokens: Range | None = None
     """of everything sent, estimated"""
     time: Hours | None = None
     """by this machine's clock"""
-    link: Mapping[str, Literal["up", "down"]] | None = None
-    """upstreams that are there, or are not"""
+    upstream: Mapping[str, Literal["up", "down"]] | None = None
+    """health of upstreams, by name"""
 
     task: Names | None = None
     """labels of the task router"""

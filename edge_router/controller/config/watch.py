@@ -1,4 +1,4 @@
-"""Takes a changed `routes.yaml` while the controller runs."""
+"""Watches configuration files, and reloads a changed `routes.yaml` while the controller runs."""
 
 import asyncio
 import contextlib
@@ -13,54 +13,72 @@ from edge_router.controller.config.router_config import RouterConfig
 from edge_router.errors import ConfigError
 
 POLL_SECONDS = 2.0
-"""Notices of the kernel's do not come through every mount a container has."""
+"""Polling, because the kernel's notices do not come through every mount that a container has."""
 
-Changed: TypeAlias = Callable[[RouterConfig], Awaitable[None] | None]
-"""Raises ConfigError where the new routes cannot be used."""
+Reload: TypeAlias = Callable[[RouterConfig], Awaitable[None]]
+"""Puts a new configuration to use. Raises ConfigError when it cannot be used."""
 
 log = structlog.get_logger()
 
 
 class FileIdentity(NamedTuple):
-    """A file's. Where it is the same, so is the file; `stamp` alone tells of most files that they are."""
+    """Identity of a file's content; equal means unchanged. `stat`: mtime in ns, inode and size, None for a file that
+    cannot be read."""
 
-    stamp: tuple[int, int, int] | None
-    content: bytes
+    stat: tuple[int, int, int] | None
+    digest: bytes
 
 
-async def watch(file: Path, changed: Changed, hup: asyncio.Event, poll_seconds: float = POLL_SECONDS) -> None:
-    """Calls `changed` with the routes in `file` when it is another than before, and whenever `hup` is set. A file that
-    is wrong changes nothing, and the log says why. Runs until it is cancelled."""
-    known = _identity(file)
+class WatchedFile:
+    """A file whose content may change at any time."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known = self._identity(None)
+
+    def has_changed(self) -> bool:
+        """True once after each change of the content, also when the file disappears."""
+        previous, self._known = self._known, self._identity(self._known)
+        return self._known.digest != previous.digest
+
+    def _identity(self, known: FileIdentity | None) -> FileIdentity:
+        """The content is read only when the file's stat differs from the known one."""
+        try:
+            found = self._file.stat()
+            stat = (found.st_mtime_ns, found.st_ino, found.st_size)
+            if known and stat == known.stat:
+                return known
+            return FileIdentity(stat, hashlib.blake2b(self._file.read_bytes()).digest())
+        except OSError:
+            return FileIdentity(None, b"")
+
+
+async def watch(file: Path, reload: Reload, hup: asyncio.Event, poll_seconds: float = POLL_SECONDS) -> None:
+    """Calls `reload` with the content of `file` after each change, and whenever `hup` is set, until it is cancelled. If
+    the file is not usable, the configuration stays as it is and the log says why."""
+    watched = WatchedFile(file)
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(poll_seconds):
                 await hup.wait()
-        asked = hup.is_set()
+        signalled = hup.is_set()
         hup.clear()
-        found = _identity(file, known)
-        if asked or found.content != known.content:
-            await _take(file, changed)
-        known = found
+        if watched.has_changed() or signalled:
+            await _reload(file, reload)
 
 
-async def _take(file: Path, changed: Changed) -> None:
+async def _reload(file: Path, reload: Reload) -> None:
     try:
-        taken = changed(await asyncio.to_thread(RouterConfig.read, file))
-        if taken is not None:
-            await taken
+        config = await asyncio.to_thread(RouterConfig.read, file)
+        await reload(config)
     except ConfigError as error:
-        log.error("routes not changed", file=str(file), problem=str(error))
+        log.error("config not reloaded", file=str(file), problem=str(error))
     else:
-        log.info("routes changed", file=str(file))
+        log.info("config reloaded", file=str(file))
+        log_deprecations(config)
 
 
-def _identity(file: Path, known: FileIdentity | None = None) -> FileIdentity:
-    try:
-        stat = file.stat()
-        stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
-        if known and stamp == known.stamp:
-            return known
-        return FileIdentity(stamp, hashlib.blake2b(file.read_bytes()).digest())
-    except OSError:
-        return FileIdentity(None, b"")
+def log_deprecations(config: RouterConfig) -> None:
+    """Writes one line that names every deprecated key of the file."""
+    if config.deprecations:
+        log.warning("deprecated keys in the config", problem="\n".join(config.deprecations))

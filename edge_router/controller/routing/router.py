@@ -122,10 +122,10 @@ class Router:
                 )
             names = self._targets.upstreams(self.config.embeddings, evaluation)
             return Choice(names, rule="embeddings", movable=False)
-        if self.config.helpers is not None and evaluation.features.background_task:
-            evaluation.note("helpers", None)
-            names = self._with_default(self.config.helpers, policy.default, evaluation)
-            return Choice(names, rule="helpers", movable=False)
+        if self.config.background_tasks is not None and evaluation.features.background_task:
+            evaluation.note("background_tasks", None)
+            names = self._with_default(self.config.background_tasks, policy.default, evaluation)
+            return Choice(names, rule="background_tasks", movable=False)
         if rule := await first_match(policy.target_rules, evaluation):
             return self._by_rule(rule, policy.default, evaluation)
         if policy.needs_decision:

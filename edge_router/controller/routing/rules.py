@@ -55,12 +55,12 @@ def _tests(conditions: Conditions) -> Iterator[Test]:
         yield partial(_model, _pattern(conditions.model), conditions.model)
     for name, patterns in (conditions.header or {}).items():
         yield partial(_header, name, _pattern(patterns))
-    for name, state in (conditions.link or {}).items():
+    for name, state in (conditions.upstream or {}).items():
         yield partial(_upstream, name, state)
     if conditions.time is not None:
         yield partial(_time, conditions.time)
     for name in FLAGS:
-        if (wanted := getattr(conditions, "helper" if name == "background_task" else name)) is not None:
+        if (wanted := getattr(conditions, name)) is not None:
             yield partial(_flag, name, wanted)
     if conditions.tokens is not None:
         yield partial(_tokens, conditions.tokens)

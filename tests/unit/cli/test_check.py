@@ -40,6 +40,15 @@ def test_a_file_is_said_in_words(tmp_path: Path) -> None:
     assert meaning["policy task_router"] == {"Code Generation": "large", "else": "small"}
 
 
+def test_an_old_key_works_and_its_new_name_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text(ROUTES.replace("default: small", "default: small\nhelpers: large"))
+    done = edge_router("check", str(file), "--json")
+    assert done.returncode == 0
+    assert done.stderr == f"{file}:5: helpers: deprecated; rename it to background_tasks\n"
+    assert json.loads(done.stdout)["auto"]["background tasks of chat UIs"] == "large"
+
+
 def test_what_is_wrong_is_listed_and_ends_with_1(tmp_path: Path) -> None:
     file = tmp_path / "routes.yaml"
     file.write_text(ROUTES.replace("to: careful", "to: carful").replace("default: small", "default: smal"))

@@ -18,7 +18,7 @@ rules:
   - {when: {header: {x-data: private}}, local_only: true}
   - {when: {tools: true}, to: large}
   - {when: {tokens: {at_least: 5000}}, to: large}
-  - {when: {link: {large: down}}, to: small}
+  - {when: {upstream: {large: down}}, to: small}
 policies:
   task_router: {routes: {Code Generation: large}}
 """

@@ -16,8 +16,8 @@ def key(name: str, secret: str, **more: object) -> Key:
 
 
 @pytest.fixture(autouse=True)
-def _looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "LOOK_SECONDS", -1.0)
+def _checked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "CHECK_SECONDS", -1.0)
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_a_bad_or_missing_file_changes_nothing_and_is_said_once(
     with capture_logs() as logs:
         assert access.admit([bearer(SECRET)]) == PHONE
         assert access.admit([bearer(SECRET)]) == PHONE
-    assert [line["event"] for line in logs] == ["keys refused, the ones before stay"]
+    assert [line["event"] for line in logs] == ["access keys not reloaded"]
     with pytest.raises(UnauthorizedError):
         access.admit([])
 

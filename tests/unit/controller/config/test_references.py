@@ -33,8 +33,8 @@ def refusal(tmp_path: Path, text: str) -> list[str]:
     [
         pytest.param("defualt: small", "7: defualt: no such key; did you mean default?", id="misspelt key"),
         pytest.param(
-            "\n\nhelpers: smal",
-            "9: helpers: 'smal' is not an upstream, fallback or split; did you mean small?",
+            "\n\nbackground_tasks: smal",
+            "9: background_tasks: 'smal' is not an upstream, fallback or split; did you mean small?",
             id="misspelt name",
         ),
         pytest.param(
@@ -73,12 +73,14 @@ def refusal(tmp_path: Path, text: str) -> list[str]:
             id="misspelt condition",
         ),
         pytest.param(
-            "rules: [{to: small, when: {link: {tiny: down}}}]",
-            "7: rules.0.when.link.tiny: 'tiny' is not an upstream",
+            "rules: [{to: small, when: {upstream: {tiny: down}}}]",
+            "7: rules.0.when.upstream.tiny: 'tiny' is not an upstream",
             id="state of an unknown upstream",
         ),
         pytest.param(
-            "rules: [{to: small, when: {link: {large: dwon}}}]", "7: rules.0.when.link.large: ", id="unknown state"
+            "rules: [{to: small, when: {upstream: {large: dwon}}}]",
+            "7: rules.0.when.upstream.large: ",
+            id="unknown state",
         ),
         pytest.param(
             "rules: [{to: small, when: {tokens: {}}}]",
@@ -150,12 +152,12 @@ def test_what_is_missing_is_named_where_it_is_missing(tmp_path: Path) -> None:
 
 
 def test_every_mistake_is_named_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
-    unknown = f"{HEAD}helpers: a\nrules: [{{to: b}}]\nfallbacks: {{c: [c]}}\nauto: e\n".replace(
+    unknown = f"{HEAD}background_tasks: a\nrules: [{{to: b}}]\nfallbacks: {{c: [c]}}\nauto: e\n".replace(
         "default: small", "default: d"
     )
     assert [line.split(": ")[:2] for line in refusal(tmp_path, unknown)] == [
         ["4", "default"],
-        ["7", "helpers"],
+        ["7", "background_tasks"],
         ["8", "rules.0.to"],
         ["9", "fallbacks.c"],
         ["10", "auto"],

@@ -1,4 +1,4 @@
-"""A changed `routes.yaml` is taken while the controller runs; a wrong one changes nothing and says why."""
+"""A changed `routes.yaml` is reloaded while the controller runs; a wrong one changes nothing and is logged."""
 
 import asyncio
 import os
@@ -107,11 +107,11 @@ async def test_a_wrong_file_changes_nothing_and_the_log_says_why(
         async with watching(Watched(tmp_path / "routes.yaml")) as watched:
             break_it(watched.file)
             await eventually(lambda: len(logs) > 0)
-            assert (logs[0]["event"], logs[0]["log_level"]) == ("routes not changed", "error")
+            assert (logs[0]["event"], logs[0]["log_level"]) == ("config not reloaded", "error")
             assert problem in logs[0]["problem"]
             watched.write("right again")
             assert await watched.next() == "right again"
-            await eventually(lambda: logs[-1]["event"] == "routes changed")
+            await eventually(lambda: logs[-1]["event"] == "config reloaded")
     assert len(logs) == 2
 
 
@@ -125,4 +125,4 @@ async def test_who_refuses_the_routes_is_heard(tmp_path: Path) -> None:
             watched.problem = None
             watched.write("third")
             assert await watched.next() == "third"
-    assert (logs[0]["event"], logs[0]["problem"]) == ("routes not changed", "no such label")
+    assert (logs[0]["event"], logs[0]["problem"]) == ("config not reloaded", "no such label")

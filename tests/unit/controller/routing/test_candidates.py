@@ -45,7 +45,7 @@ BOTH = {
         pytest.param({"rules": [{"to": "canary"}]}, RoutingHint(model="auto"), ["small"], id="rule to a split"),
         pytest.param({"default": "large"}, RoutingHint(model="auto"), [], id="default"),
         pytest.param({"default": "canary"}, RoutingHint(model="auto"), [], id="default is a split"),
-        pytest.param({"helpers": "large"}, RoutingHint(model="auto"), ["small"], id="chat UI's own question"),
+        pytest.param({"background_tasks": "large"}, RoutingHint(model="auto"), ["small"], id="background task"),
         pytest.param(
             {"rules": [{"when": {"model": "gpt*"}, "to": "large"}]}, RoutingHint(model="gpt-4"), ["small"], id="alias"
         ),
@@ -64,7 +64,7 @@ async def test_a_local_only_request_never_reaches_a_remote_upstream(
     """Only a local shadow gets the request."""
     given = {**BOTH, **content}
     given["rules"] = [*content.get("rules", ()), MARK]
-    request = llm_request(hint=hint, features=RequestFeatures(background_task="helpers" in content))
+    request = llm_request(hint=hint, features=RequestFeatures(background_task="background_tasks" in content))
     headers = {"header": LOCAL, "rule": {"x-data": "private"}, "key": {}}[marked]
     around = context(headers=headers, caller=Caller("k", local_only=marked == "key"))
     router = Router(routes(**given), Classifier())

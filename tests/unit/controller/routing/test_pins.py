@@ -36,7 +36,7 @@ async def test_only_the_named_upstream_answers(
         "splits": {"half": {"medium": 1}},
         "policies": POLICIES,
         "rules": [{"to": "small"}],
-        "helpers": "small",
+        "background_tasks": "small",
     }
     plan = await planned(content, llm_request(hint=hint), classifier=classifier)
     assert (list(plan.upstreams), plan.label, plan.strategy, plan.source) == (upstreams, label, strategy, None)

@@ -30,7 +30,7 @@ SENT = RequestFeatures(tokens=1000, tools=True, response_format=True)
         pytest.param({"images": True}, False, id="images"),
         pytest.param({"images": False}, True, id="no images"),
         pytest.param({"response_format": True}, True, id="a form"),
-        pytest.param({"helper": True}, False, id="helper"),
+        pytest.param({"background_task": True}, False, id="background task"),
         pytest.param({"tokens": {"at_least": 1000}}, True, id="tokens at least"),
         pytest.param({"tokens": {"below": 1000}}, False, id="tokens below"),
         pytest.param({"tokens": {"at_least": 1, "below": 1001}}, True, id="tokens between"),
@@ -41,9 +41,9 @@ SENT = RequestFeatures(tokens=1000, tools=True, response_format=True)
         pytest.param({"header": {"x-team": "*", "x-other": "*"}}, False, id="one header of two"),
         pytest.param({"model": "aut?"}, True, id="model"),
         pytest.param({"model": ["gpt-4*"]}, False, id="another model"),
-        pytest.param({"link": {"medium": "down"}}, True, id="link down"),
-        pytest.param({"link": {"small": "down"}}, False, id="link not down"),
-        pytest.param({"link": {"medium": "down", "small": "up"}}, True, id="two links"),
+        pytest.param({"upstream": {"medium": "down"}}, True, id="upstream down"),
+        pytest.param({"upstream": {"small": "down"}}, False, id="upstream not down"),
+        pytest.param({"upstream": {"medium": "down", "small": "up"}}, True, id="two upstreams"),
         pytest.param({"task": "Code"}, True, id="task"),
         pytest.param({"task": ["Chatbot", "Other"]}, False, id="other tasks"),
         pytest.param({"complexity": {"at_least": 0.25}}, True, id="score"),
@@ -126,9 +126,9 @@ async def test_rules_without_a_decision_hold_when_no_classifier_answers() -> Non
 
 
 async def test_background_tasks_go_to_their_target_before_the_rules() -> None:
-    content = {"helpers": "medium", "rules": [{"to": "large"}]}
+    content = {"background_tasks": "medium", "rules": [{"to": "large"}]}
     plan = await planned(content, llm_request(features=RequestFeatures(background_task=True)))
-    assert (list(plan.upstreams), plan.rule) == (["medium", "small"], "helpers")
+    assert (list(plan.upstreams), plan.rule) == (["medium", "small"], "background_tasks")
     assert (await planned(content)).upstreams[0] == "large"
 
 

@@ -91,7 +91,7 @@ class Kept:
 
     def __init__(self, **section: Any) -> None:
         self.clock = Clock()
-        content = routes(affinity={**ORDER, **section}, rules=RULES, helpers="small", embeddings="small")
+        content = routes(affinity={**ORDER, **section}, rules=RULES, background_tasks="small", embeddings="small")
         self.router = Router(content, Classifier(), Affinity(AffinityConfig(**{**ORDER, **section}), self.clock))
 
     async def first(self, *, needs: bool = False, around: Any = None, model: str = "auto", **request: Any) -> str:
