@@ -87,7 +87,24 @@ def test_the_table_of_metrics_is_what_prometheus_reads() -> None:
 def test_the_table_of_the_log_has_each_field_of_the_line() -> None:
     with capture_logs() as lines:
         Telemetry(dict).report(full_record())
-    assert set(names(section(OPERATE, "## Log"))) == lines[0].keys() - {"event", "log_level"}
+    fields_, _ = Document(ROOT, section(OPERATE, "## Log")).tables
+    assert {name for row in fields_ for name in CODE.findall(row[0])} == lines[0].keys() - {"event", "log_level"}
+
+
+def events() -> Iterator[str]:
+    """The events that the controller writes into its log."""
+    for file in (ROOT / "edge_router" / "controller").rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text())):
+            match call:
+                case ast.Call(
+                    ast.Attribute(attr="debug" | "info" | "warning" | "error"), [ast.Constant(str(event)), *_]
+                ):
+                    yield event
+
+
+def test_the_table_of_events_has_each_event() -> None:
+    _, table = Document(ROOT, section(OPERATE, "## Log")).tables
+    assert {name for row in table[2:] for name in CODE.findall(row[0])} == {*events()} - {"request"}
 
 
 def test_the_table_of_reply_headers_has_each_header() -> None:
