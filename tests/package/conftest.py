@@ -1,4 +1,4 @@
-"""`edge-router up` from a built wheel, as `pip install edge-llm-router` would leave it."""
+"""`edge-router up` from a built wheel, installed as by `pip install edge-llm-router`."""
 
 import os
 import re
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Installed:
-    """A folder that Python looks into before any other; it holds what the wheel holds and nothing else of ours."""
+    """A folder with the content of the wheel, which Python searches first."""
 
     folder: Path
 

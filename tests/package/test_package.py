@@ -1,4 +1,4 @@
-"""The wheel alone is enough for `edge-router up`."""
+"""The wheel contains everything that `edge-router` needs."""
 
 import signal
 import subprocess
@@ -29,14 +29,14 @@ def ready(running: Running) -> None:
         time.sleep(0.2)
 
 
-def test_it_carries_the_repository_and_no_tests(wheel: Path) -> None:
+def test_the_wheel_contains_the_repository_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[2] for name in names if name.startswith("edge_router/model_repository/")} == set(MODELS)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"edge_router", "edge_llm_router"}
     assert any(name.endswith("licenses/NOTICE") for name in names)
 
 
-def test_up_answers_an_openai_client_and_says_that_the_demo_is_no_llm(up: Running) -> None:
+def test_up_answers_an_openai_client_from_the_demo_upstream(up: Running) -> None:
     ready(up)
     assert "not a language model" in up.greeting
     client = OpenAI(base_url=f"{up.url}/v1", api_key="unused", max_retries=0)
@@ -50,7 +50,7 @@ def test_up_answers_an_openai_client_and_says_that_the_demo_is_no_llm(up: Runnin
     assert "".join(event.choices[0].delta.content or "" for event in events if event.choices)
 
 
-def test_up_ends_when_asked(up: Running) -> None:
+def test_up_stops_on_a_signal(up: Running) -> None:
     ready(up)
     up.process.send_signal(signal.SIGTERM)
     assert up.process.wait(timeout=30) == 0
@@ -59,7 +59,7 @@ def test_up_ends_when_asked(up: Running) -> None:
 @pytest.mark.parametrize(
     "arguments", [("models", "list", "--json"), ("route", CODE, "--json")], ids=["models", "route"]
 )
-def test_other_verbs_need_no_checkout_either(installed: Installed, arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_other_commands_need_no_checkout(installed: Installed, arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = subprocess.run(
         installed.command(*arguments),
         cwd=tmp_path,

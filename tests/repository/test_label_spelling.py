@@ -32,7 +32,7 @@ def parts(label: str) -> list[str]:
 
 
 LONG = sorted(label for label in LABELS if len(parts(label)) > 1)
-"""Labels of several words: the ones that can be spelled in several ways."""
+"""The labels of several words, which can be spelled in several ways."""
 
 
 def texts() -> Iterator[Path]:
@@ -43,14 +43,14 @@ def texts() -> Iterator[Path]:
 
 
 def misspelt(label: str, text: str) -> set[str]:
-    """What looks like the label and is not: other capitals, other signs between the words. Words in lower case are
-    prose, words joined by `_` are names of heads."""
+    """The misspellings of a label in a text: other capitals or other signs between the words. Words in lower case count
+    as prose, words joined by `_` as names of heads."""
     pattern = "[ -]?".join(parts(label))
     found = re.findall(rf"\b{pattern}\b", text, re.IGNORECASE)
     return {each for each in found if each != label and each[0].isupper() and not each.isupper()}
 
 
-def test_labels_of_several_words_are_spelled_as_the_repository_spells_them() -> None:
+def test_labels_of_several_words_are_spelled_as_in_the_repository() -> None:
     wrong = set[tuple[str, str]]()
     for file in texts():
         text = file.read_text()
@@ -64,7 +64,7 @@ def test_the_labels_of_a_shipped_routes_file_are_the_repositorys(file: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_other_capitals_and_signs_are_found() -> None:
+def test_misspellings_are_found() -> None:
     text = "Code generation, CodeGeneration, code generation, Code Generation, Code-Generation, code_generation"
     assert misspelt("Code Generation", text) == {"Code generation", "CodeGeneration", "Code-Generation"}
     assert misspelt("Few-Shot", "Few Shot, Few-Shot, few-shot, FEW_SHOT") == {"Few Shot"}

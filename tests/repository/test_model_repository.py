@@ -1,4 +1,4 @@
-"""The repository that is served, as files: what Triton would refuse or get wrong is found without starting it."""
+"""The files of the shipped repository: finds errors without starting Triton."""
 
 import ast
 import json
@@ -39,30 +39,30 @@ LABELS = {
     "Summarization Text_Generation Unknown",
     COMPLEXITY_ROUTER: "Creativity Reasoning Contextual-Knowledge Few-Shot Domain-Knowledge No-Label-Reason Constraint",
 }
-"""Clients of the old contract know these by their index."""
+"""The labels in the order of the old contract, whose clients use indices."""
 
 
 def found(model: str) -> ModelConfig:
     return Repository(REPOSITORY).config(model)
 
 
-def test_it_holds_the_nine_models_and_nothing_else() -> None:
+def test_the_repository_holds_the_nine_models_and_nothing_else() -> None:
     assert sorted(entry.name for entry in REPOSITORY.iterdir()) == sorted(MODELS)
 
 
-def test_it_is_small_enough_to_live_in_git() -> None:
+def test_the_repository_is_small_enough_for_git() -> None:
     assert sum(file.stat().st_size for file in REPOSITORY.rglob("*") if file.is_file()) <= LARGEST_COMMIT
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_version_is_served_and_the_policy_says_which(model: str) -> None:
+def test_a_model_has_a_version_policy_and_serves_a_version(model: str) -> None:
     assert found(model).version_policy.WhichOneof("policy_choice") == "specific"
     assert Repository(REPOSITORY).versions(model) == [1]
     assert found(model).max_batch_size == MAX_BATCH_SIZE
 
 
 @pytest.mark.parametrize("model", PYTHON_MODELS)
-def test_model_py_is_a_docstring_one_import_and_all(model: str) -> None:
+def test_model_py_holds_only_a_docstring_an_import_and_all(model: str) -> None:
     [source] = (REPOSITORY / model).glob("*/model.py")
     docstring, imported, exported = ast.parse(source.read_text()).body
     assert isinstance(docstring, ast.Expr)
@@ -85,8 +85,8 @@ def test_an_ensembles_steps_connect_and_are_pinned(model: str) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_an_old_clients_ensemble_has_one_output(policy: str) -> None:
-    """The old contract takes the first output, and Triton promises no order."""
+def test_an_ensemble_of_the_old_contract_has_one_output(policy: str) -> None:
+    """Clients of the old contract read the first output, and Triton guarantees no order."""
     assert [tensor.name for tensor in found(ensemble(policy)).input] == [INPUT]
     assert [tensor.name for tensor in found(ensemble(policy)).output] == [OUTPUT]
 
@@ -106,7 +106,7 @@ def test_prompts_of_different_lengths_share_a_batch() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_labels_are_the_contracts_in_its_order_and_those_of_the_decision(policy: str) -> None:
+def test_labels_have_the_order_of_the_contract_and_equal_those_of_the_decision(policy: str) -> None:
     folder = REPOSITORY / postprocessing(policy)
     rules = json.loads((folder / "1" / DECISION_FILE).read_text())
     labels = (folder / "1" / LABELS_FILE).read_text().splitlines()
@@ -116,7 +116,7 @@ def test_labels_are_the_contracts_in_its_order_and_those_of_the_decision(policy:
     assert output.label_filename == f"1/{LABELS_FILE}"
 
 
-def test_the_report_is_true_of_every_file() -> None:
+def test_the_reports_checksums_are_those_of_the_files() -> None:
     report = Report.read(REPOSITORY, 1)
     assert report is not None
     assert report.files == checksums(REPOSITORY, 1)

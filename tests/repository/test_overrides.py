@@ -1,4 +1,4 @@
-"""The layers as files: each changes how a model runs on a device, and not what it is."""
+"""The files of the layers: a layer changes how a model runs on a device, not its names, types or versions."""
 
 from pathlib import Path
 
@@ -30,16 +30,16 @@ each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: "-".join(fil
 
 
 def layered(file: Path) -> tuple[str, ModelConfig]:
-    """The model and its configuration, read the way the light server reads it."""
+    """The model and its configuration, read as by the light server."""
     model = file.parent.name
     return model, Repository(REPOSITORY, file.parents[1]).config(model)
 
 
-def test_the_layers_are_those_of_the_devices() -> None:
+def test_there_is_a_layer_for_each_device() -> None:
     assert LAYERS == ["cpu", "cpu-torchscript", "gpu", "jetson", "jetson-gpu", "libtorch"]
 
 
-def test_a_layer_holds_nothing_but_files_that_replace_others() -> None:
+def test_a_layer_holds_only_files_that_replace_others() -> None:
     stray = [
         file
         for file in OVERRIDES.rglob("*")
@@ -49,7 +49,7 @@ def test_a_layer_holds_nothing_but_files_that_replace_others() -> None:
 
 
 @each_file
-def test_names_types_and_versions_stay(file: Path) -> None:
+def test_a_layer_keeps_names_types_and_versions(file: Path) -> None:
     model, found = layered(file)
     ours, theirs = Signature.of(model, BASE.config(model)), Signature.of(model, found)
     assert theirs.max_batch_size == ours.max_batch_size
@@ -60,8 +60,8 @@ def test_names_types_and_versions_stay(file: Path) -> None:
 
 
 @each_file
-def test_a_layer_says_which_it_is(file: Path) -> None:
-    """Triton shows the parameter in a model's configuration, and nothing else of where that came from."""
+def test_a_layer_names_itself_in_its_parameter(file: Path) -> None:
+    """Triton shows this parameter in a model's configuration; nothing else there tells which layer is active."""
     _, found = layered(file)
     assert config.parameters(found)[LAYER_PARAMETER] == file.parts[-3]
 
@@ -78,8 +78,8 @@ def test_a_python_model_keeps_its_stage_and_can_read_its_parameters(file: Path) 
 
 
 @pytest.mark.parametrize("layer", [None, *LAYERS])
-def test_every_model_says_where_it_runs(layer: str | None) -> None:
-    """Left out, Triton puts a Python model on the GPU where there is one."""
+def test_every_model_has_an_instance_group(layer: str | None) -> None:
+    """Without one, Triton puts a Python model on the GPU if there is one."""
     repository = Repository(REPOSITORY, OVERRIDES / layer if layer else None)
     for model in MODELS:
         found = repository.config(model)
@@ -95,14 +95,14 @@ def test_every_model_says_where_it_runs(layer: str | None) -> None:
 
 
 @each_file
-def test_prompts_of_different_lengths_share_a_batch_where_a_stage_takes_them_apart(file: Path) -> None:
-    """Triton's own backends would get rows of different lengths as one long row."""
+def test_only_python_models_allow_ragged_batches(file: Path) -> None:
+    """Triton's other backends would receive rows of different lengths as one long row."""
     model, found = layered(file)
     if model == TASK_ROUTER:
         assert {tensor.allow_ragged_batch for tensor in found.input} == {found.backend == "python"}
 
 
-def test_nvidias_trace_gets_the_length_it_was_made_with() -> None:
+def test_nvidias_trace_gets_the_length_it_was_traced_with() -> None:
     repository = Repository(REPOSITORY, OVERRIDES / "libtorch")
     before, network = repository.config(preprocessing(TASK_ROUTER)), repository.config(TASK_ROUTER)
     assert network.platform == "pytorch_libtorch"

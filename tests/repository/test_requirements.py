@@ -16,12 +16,12 @@ ABSENT = {"oldest": {"torch"}}
 """Packages that a set leaves out: requirements/oldest.in says why."""
 
 
-def asked_for(dependencies: Iterable[str]) -> Iterable[Requirement]:
-    """The dependencies, those of this package's own extras among them."""
+def required(dependencies: Iterable[str]) -> Iterable[Requirement]:
+    """The dependencies, including those of this package's own extras."""
     for each in map(Requirement, dependencies):
         if each.name == PROJECT["name"]:
             for extra in each.extras:
-                yield from asked_for(EXTRAS[extra])
+                yield from required(EXTRAS[extra])
         else:
             yield each
 
@@ -30,7 +30,7 @@ def asked_for(dependencies: Iterable[str]) -> Iterable[Requirement]:
 def test_each_dependency_is_locked_within_its_bounds(locked: str, extra: str | None) -> None:
     text = (ROOT / "requirements" / f"{locked}.txt").read_text()
     pins = re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==([^\s;]+)", text, re.MULTILINE)
-    for each in asked_for([*PROJECT["dependencies"], *(EXTRAS[extra] if extra else ())]):
+    for each in required([*PROJECT["dependencies"], *(EXTRAS[extra] if extra else ())]):
         name = canonicalize_name(each.name)
         versions = [version for pinned, version in pins if canonicalize_name(pinned) == name]
         if name not in ABSENT.get(locked, set()):

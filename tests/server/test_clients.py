@@ -1,4 +1,4 @@
-"""tritonclient in its four forms, with its defaults."""
+"""tritonclient against the light server: HTTP and gRPC, synchronous and asyncio."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ def test_grpc(light: Light) -> None:
         assert client.get_inference_statistics(ENSEMBLE).model_stats[0].inference_stats.success.count >= 1
 
 
-def test_a_grpc_stream_answers_in_order_and_survives_a_wrong_request(light: Light) -> None:
+def test_a_grpc_stream_answers_in_order_and_goes_on_after_a_wrong_request(light: Light) -> None:
     answers: list[tuple[Any, Any]] = []
     with over_grpc.InferenceServerClient(light.grpc) as client:
         client.start_stream(lambda result, error: answers.append((result, error)))

@@ -1,4 +1,4 @@
-"""Whatever comes over the wire: an answer that blames the sender, and the next request is served."""
+"""Hostile requests to the light server: each gets a 4xx, and the next request is answered."""
 
 import contextlib
 import gzip
@@ -27,7 +27,7 @@ WORDS = [
 HEADERS = ["Inference-Header-Content-Length", "Content-Encoding", "Content-Type", "Accept-Encoding", "X-Any"]
 VALUES = ["0", "1", "-1", "7", "999999", "x", "", "gzip", "deflate", "br", "application/json", "a" * 500]
 DEADLINE = 2
-"""Seconds that a request may take to come."""
+"""Deadline in seconds for receiving a request."""
 
 
 def good(light: Light) -> requests.Response:
@@ -35,7 +35,7 @@ def good(light: Light) -> requests.Response:
 
 
 @pytest.fixture(autouse=True)
-def _the_next_request_is_served(light: Light) -> Iterator[None]:
+def _the_next_request_is_answered(light: Light) -> Iterator[None]:
     yield
     assert good(light).json()["outputs"][0]["data"].index(1) == 1
     assert requests.get(f"http://{light.http}/v2/health/live", timeout=5).status_code == 200
@@ -66,7 +66,7 @@ def statuses(light: Light, seed: int, count: int) -> set[int]:
     chance = random.Random(seed)
     found = set()
     with requests.Session() as session:
-        # A server may close a connection between two requests; a client then asks once more on a new one.
+        # The server may close a connection between two requests; the client then sends the request again.
         session.mount("http://", HTTPAdapter(max_retries=Retry(total=1, allowed_methods=None)))
         for _ in range(count):
             body = any_body(chance)
@@ -85,7 +85,7 @@ def statuses(light: Light, seed: int, count: int) -> set[int]:
 
 @pytest.mark.timeout(300)
 def test_ten_thousand_random_requests(light: Light) -> None:
-    """A changed byte may leave a request right; whatever is wrong is the sender's fault, never a failure."""
+    """A changed byte may leave a request valid; a wrong request gets a 4xx, never a 5xx."""
     statuses(light, 0, 500)
     before = light.resident_mb
     with ThreadPoolExecutor(4) as pool:
@@ -94,13 +94,13 @@ def test_ten_thousand_random_requests(light: Light) -> None:
     assert light.resident_mb - before < 10
 
 
-def test_64_megabytes_are_refused_before_they_are_sent(light: Light) -> None:
+def test_64_announced_megabytes_are_refused_at_once(light: Light) -> None:
     with connected(light) as peer:
         peer.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {64 * 2**20}\r\n\r\n".encode())
         assert peer.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
-def test_64_megabytes_in_chunks_are_refused_on_the_way(light: Light) -> None:
+def test_64_megabytes_in_chunks_are_refused_at_the_limit(light: Light) -> None:
     before = light.resident_mb
     chunk = b"100000\r\n" + b"x" * 2**20 + b"\r\n"
     with connected(light) as peer, contextlib.suppress(ConnectionError, TimeoutError):
@@ -111,7 +111,7 @@ def test_64_megabytes_in_chunks_are_refused_on_the_way(light: Light) -> None:
     assert light.resident_mb - before < 40
 
 
-def test_64_megabytes_of_zeros_in_64_kilobytes_of_gzip_are_refused(light: Light) -> None:
+def test_64_megabytes_in_64_kilobytes_of_gzip_are_refused(light: Light) -> None:
     reply = requests.post(
         f"http://{light.http}{INFER}",
         data=gzip.compress(b" " * 64 * 2**20),
@@ -121,7 +121,7 @@ def test_64_megabytes_of_zeros_in_64_kilobytes_of_gzip_are_refused(light: Light)
     assert reply.status_code == 413
 
 
-def test_many_large_bodies_at_once_are_refused_before_they_fill_the_memory(light: Light) -> None:
+def test_many_large_bodies_at_once_are_refused_by_the_memory_budget(light: Light) -> None:
     before = light.resident_mb
     head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {7 * 2**20}\r\n\r\n".encode()
     refused = 0
@@ -137,8 +137,8 @@ def test_many_large_bodies_at_once_are_refused_before_they_fill_the_memory(light
     assert refused >= 8
 
 
-def test_a_million_chunks_of_one_byte(light: Light) -> None:
-    """What Triton 24.10 dies of."""
+def test_a_million_chunks_of_one_byte_are_refused(light: Light) -> None:
+    """Triton 24.10 crashes on this request."""
     with connected(light) as peer, contextlib.suppress(ConnectionError, TimeoutError):
         peer.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         peer.sendall(b"1\r\nx\r\n" * 1_000_000 + b"0\r\n\r\n")
@@ -154,7 +154,7 @@ def test_a_million_chunks_of_one_byte(light: Light) -> None:
         pytest.param(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{{".encode(), id="half a body"),
     ],
 )
-def test_a_client_that_stalls_is_cut_off(light: Light, sent: bytes) -> None:
+def test_a_client_that_stalls_is_disconnected(light: Light, sent: bytes) -> None:
     with connected(light) as peer:
         peer.sendall(sent)
         peer.settimeout(DEADLINE + 10)
@@ -164,7 +164,7 @@ def test_a_client_that_stalls_is_cut_off(light: Light, sent: bytes) -> None:
         assert time.monotonic() - started < DEADLINE + 5
 
 
-def test_a_client_that_drips_is_cut_off(light: Light) -> None:
+def test_a_client_that_sends_a_byte_at_a_time_is_disconnected(light: Light) -> None:
     started = time.monotonic()
     with connected(light) as peer, contextlib.suppress(ConnectionError):
         peer.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n".encode())
@@ -177,7 +177,7 @@ def test_a_client_that_drips_is_cut_off(light: Light) -> None:
     assert time.monotonic() - started < DEADLINE + 5
 
 
-def test_a_thousand_idle_connections_keep_nobody_waiting(light: Light) -> None:
+def test_a_thousand_idle_connections_do_not_delay_requests(light: Light) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(1000):
             stack.enter_context(connected(light))
@@ -207,7 +207,7 @@ def test_a_thousand_idle_connections_keep_nobody_waiting(light: Light) -> None:
         ),
     ],
 )
-def test_what_is_no_http_is_refused(light: Light, sent: bytes) -> None:
+def test_malformed_http_is_refused(light: Light, sent: bytes) -> None:
     with connected(light) as peer, contextlib.suppress(OSError):
         peer.settimeout(DEADLINE + 10)
         peer.sendall(sent)

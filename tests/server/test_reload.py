@@ -38,7 +38,7 @@ def reload(server: Light, *models: str) -> "subprocess.CompletedProcess[str]":
 
 
 def second_version(repository: Path) -> None:
-    """Another temperature, so that its probabilities tell it from the first; every pin moves to it."""
+    """Adds a version with another temperature, so that its probabilities differ, and pins it everywhere."""
     shutil.copytree(repository / DECIDE / "1", repository / DECIDE / "2")
     file = repository / DECIDE / "2" / "decision.json"
     rules = json.loads(file.read_text())
@@ -64,7 +64,7 @@ def infer(server: Light) -> Any:
     return found
 
 
-def test_a_version_is_swapped_without_a_lost_request(explicit: Light, repository: Path) -> None:
+def test_a_reload_loses_no_request(explicit: Light, repository: Path) -> None:
     before, seen, stop = infer(explicit), [], threading.Event()
 
     def ask() -> None:
@@ -109,7 +109,7 @@ def test_a_repository_that_cannot_be_served_changes_nothing(
     assert infer(explicit) == before
 
 
-def test_unloading_takes_the_ensembles_along_and_loading_brings_them_back(explicit: Light) -> None:
+def test_unloading_a_model_unloads_its_ensembles_and_loading_restores_them(explicit: Light) -> None:
     def repository_call(path: str) -> requests.Response:
         return requests.post(f"http://{explicit.http}/v2/repository/{path}", timeout=30)
 
@@ -125,7 +125,7 @@ def test_unloading_takes_the_ensembles_along_and_loading_brings_them_back(explic
     assert repository_call("models/nobody/load").status_code == 400
 
 
-def test_without_explicit_mode_nobody_loads(light: Light) -> None:
+def test_loading_needs_model_control_mode_explicit(light: Light) -> None:
     done = reload(light)
     assert done.returncode == 2
     assert "--model-control explicit" in done.stderr

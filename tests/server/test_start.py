@@ -1,4 +1,4 @@
-"""Starting and stopping."""
+"""Start and stop of the light server."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ COMMAND = str(Path(sys.executable).parent / "edge-router")
 
 
 def serve(*options: str) -> "subprocess.CompletedProcess[str]":
-    """On free ports where the options name none: the default ones may be in use."""
+    """Runs `edge-router serve`, on free ports unless the options name some: the default ports may be in use."""
     ports = zip(("--http-port", "--grpc-port", "--metrics-port"), map(str, free_ports(3)), strict=True)
     command = [COMMAND, "serve", *chain.from_iterable(ports), *options]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -48,7 +48,7 @@ def test_a_port_that_is_taken_is_named(light: Light) -> None:
         ("postprocessing_task_router/1/decision.json", "{}", "decision.json"),
     ],
 )
-def test_a_repository_that_cannot_be_served_ends_the_start(
+def test_a_repository_that_cannot_be_served_stops_the_start(
     file: str, content: str, message: str, tmp_path: Path
 ) -> None:
     shutil.copytree(ROOT / "model_repository", tmp_path / "models")
@@ -66,12 +66,12 @@ def test_a_wrong_setting_is_named() -> None:
 
 
 def test_any_onnx_file_is_served(tmp_path: Path) -> None:
-    """Triton's own backend of ONNX files, an ensemble over it, no batch axis."""
-    nodes = [helper.make_node("Add", ["x", "x"], ["y"]), helper.make_node("Identity", ["names"], ["said"])]
+    """A model of the onnxruntime backend without a batch axis."""
+    nodes = [helper.make_node("Add", ["x", "x"], ["y"]), helper.make_node("Identity", ["names"], ["copies"])]
     tensors = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])]
     tensors += [helper.make_tensor_value_info("names", TensorProto.STRING, ["n"])]
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])]
-    outputs += [helper.make_tensor_value_info("said", TensorProto.STRING, ["n"])]
+    outputs += [helper.make_tensor_value_info("copies", TensorProto.STRING, ["n"])]
     graph = helper.make_model(
         helper.make_graph(nodes, "twice", tensors, outputs), opset_imports=[helper.make_opsetid("", 17)], ir_version=9
     )
@@ -82,7 +82,7 @@ def test_any_onnx_file_is_served(tmp_path: Path) -> None:
         input { name: "x" data_type: TYPE_FP32 dims: [ -1, 2 ] }
         input { name: "names" data_type: TYPE_STRING dims: [ -1 ] }
         output { name: "y" data_type: TYPE_FP32 dims: [ -1, 2 ] }
-        output { name: "said" data_type: TYPE_STRING dims: [ -1 ] }"""
+        output { name: "copies" data_type: TYPE_STRING dims: [ -1 ] }"""
     )
     x = {"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [[1, 2], [3, 4.5]]}
     names = {"name": "names", "datatype": "BYTES", "shape": [2], "data": ["ü", ""]}
@@ -95,7 +95,7 @@ def test_any_onnx_file_is_served(tmp_path: Path) -> None:
         assert statistics["inference_count"] == 1
 
 
-def test_requests_under_way_are_answered_before_the_end(tmp_path: Path) -> None:
+def test_requests_in_flight_are_answered_before_the_server_stops(tmp_path: Path) -> None:
     prompts = ["word " * 400] * 8
     asked = {"inputs": [{"name": "INPUT", "datatype": "BYTES", "shape": [8, 1], "data": prompts}]}
     with light_server(tmp_path / "log") as server:

@@ -25,7 +25,7 @@ PORTS = ("ROUTER_CONTROLLER_PORT", "ROUTER_SERVER_HTTP_PORT", "ROUTER_SERVER_GRP
 
 @dataclass(frozen=True)
 class Stack:
-    """Where a client finds the stack. `project` is the compose project, None where the stack was not started here."""
+    """Addresses of the stack. `project`: the compose project, None if the stack was not started here."""
 
     controller: str
     server_http: str
@@ -53,14 +53,14 @@ def stack() -> Iterator[Stack]:
 
 
 def container(engine: Any, stack: Stack, service: str) -> Any:
-    """The service's container. An image that Compose built carries its labels too; only a service's own is numbered."""
+    """The service's container. Images that Compose built have its labels too, but only containers have a number."""
     labels = [f"com.docker.compose.project={stack.project}", f"com.docker.compose.service={service}"]
     [found] = engine.containers.list(filters={"label": [*labels, "com.docker.compose.container-number=1"]})
     return found
 
 
 def unavailable(reason: str) -> NoReturn:
-    """Skips with the reason; where a machine has to have Docker, that is a failure."""
+    """Skips the tests with the reason; in CI, where Docker must exist, fails them."""
     say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
     say(f"the stack tests need Docker: {reason}")
 

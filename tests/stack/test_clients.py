@@ -1,4 +1,4 @@
-"""The clients that people bring, through the stack to a real LLM server: llama.cpp's, which speaks no Ollama."""
+"""Common clients through the stack to a real LLM server: llama.cpp's, which does not offer Ollama's API."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +34,7 @@ def by_ollama(stack: Stack) -> Iterator[ollama.Client]:
         yield client
 
 
-def test_openai_lists_what_can_be_asked(by_openai: OpenAI) -> None:
+def test_openai_lists_the_models(by_openai: OpenAI) -> None:
     names = [model.id for model in by_openai.models.list()]
     assert {"auto", "task_router", "complexity_router", MODEL} <= set(names)
     assert by_openai.models.retrieve(MODEL).id == MODEL
@@ -61,7 +61,7 @@ def test_openai_embeds(by_openai: OpenAI) -> None:
     assert [len(each.embedding) > 8 for each in found.data] == [True, True]
 
 
-def test_openai_asks_for_a_response(by_openai: OpenAI) -> None:
+def test_openai_creates_a_response(by_openai: OpenAI) -> None:
     answer = by_openai.responses.create(model=MODEL, input="hi there", max_output_tokens=8)
     assert answer.status in ("completed", "incomplete")
     with by_openai.responses.create(model=MODEL, input="hi there", max_output_tokens=8, stream=True) as events:
@@ -78,13 +78,13 @@ def test_anthropic_is_answered_whole_and_streamed(by_anthropic: Anthropic) -> No
     assert by_anthropic.messages.count_tokens(model=MODEL, messages=SAID).input_tokens > 0
 
 
-def test_who_speaks_an_api_is_said_where_the_route_does_not(by_anthropic: Anthropic) -> None:
+def test_an_error_names_the_upstreams_that_offer_the_api(by_anthropic: Anthropic) -> None:
     with pytest.raises(anthropic.BadRequestError) as refused:
         by_anthropic.messages.create(model="echo-small", messages=SAID, max_tokens=8)
     assert "llama" in str(refused.value)
 
 
-def test_ollama_is_answered_by_a_server_that_speaks_openai(by_ollama: ollama.Client) -> None:
+def test_ollama_is_answered_by_a_server_with_the_openai_api(by_ollama: ollama.Client) -> None:
     assert MODEL in [str(model.model).removesuffix(":latest") for model in by_ollama.list().models]
     options = {"num_predict": 8}
     pieces = list(by_ollama.chat(model=MODEL, messages=SAID, options=options, stream=True))

@@ -1,4 +1,4 @@
-"""The containers as the engine sees them: what they may do, how much they take, and that they need no network."""
+"""The running containers: their permissions, their size, and that they need no network."""
 
 import time
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ MEGABYTE = 10**6
 @pytest.fixture(scope="module")
 def engine(stack: Stack) -> Iterator[Any]:
     if stack.project is None:
-        pytest.skip("the stack was started elsewhere (STACK_URL): its containers are not ours to look into")
+        pytest.skip("the stack was started elsewhere (STACK_URL), so its containers cannot be inspected")
     client = docker.from_env()
     yield client
     client.close()
 
 
 @pytest.mark.parametrize("service", ["router-server", "router-controller"])
-def test_a_service_can_change_nothing(engine: Any, stack: Stack, service: str) -> None:
+def test_a_service_cannot_write(engine: Any, stack: Stack, service: str) -> None:
     found = container(engine, stack, service)
     assert found.exec_run(["id", "-u"]).output.strip() == b"1000"
     assert found.exec_run(["touch", "/models/x"]).exit_code != 0
@@ -37,7 +37,7 @@ def test_an_image_is_small(engine: Any, stack: Stack, service: str, limit: int) 
 
 
 def test_router_server_leaves_memory_for_the_llm(engine: Any, stack: Stack) -> None:
-    """All its processes together, without the pages of files that the kernel would give back."""
+    """Counts all processes together, without file pages that the kernel can drop."""
     stats = container(engine, stack, "router-server").stats(stream=False)["memory_stats"]
     files = stats["stats"].get("inactive_file", stats["stats"].get("total_inactive_file", 0))
     assert stats["usage"] - files <= 450 * MEGABYTE

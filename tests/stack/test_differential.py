@@ -1,4 +1,4 @@
-"""Real Triton as the oracle: the light server answers the same way, or differs for a listed reason."""
+"""The light server compared with a real Triton: equal responses, or a difference that is listed with its reason."""
 
 import time
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def light(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 
 @pytest.mark.parametrize("case", http_cases.CASES)
-def test_the_same_over_http(case: str, triton: Server, light: Server) -> None:
+def test_http_responses_equal_tritons(case: str, triton: Server, light: Server) -> None:
     request = http_cases.CASES[case]
     theirs, ours = exchange.ask(triton.http, request), exchange.ask(light.http, request)
     if ours != theirs:
@@ -47,7 +47,7 @@ def channels(triton: Server, light: Server) -> Iterator[tuple[grpc.Channel, grpc
 
 
 @pytest.mark.parametrize("case", grpc_cases.CASES)
-def test_the_same_over_grpc(case: str, channels: tuple[grpc.Channel, grpc.Channel]) -> None:
+def test_grpc_responses_equal_tritons(case: str, channels: tuple[grpc.Channel, grpc.Channel]) -> None:
     theirs, ours = (calls.call(channel, grpc_cases.CASES[case]) for channel in channels)
     if ours != theirs:
         assert differences.allowed(differences.OVER_GRPC, case, theirs, ours), f"\nTriton {theirs}\nours   {ours}"
@@ -69,7 +69,7 @@ def counted(server: Server) -> dict[str, list[int]]:
         exchange.ask(server.http, http_cases.infer(http_cases.TASK, http_cases.text(*["a"] * rows)))
     exchange.ask(server.http, http_cases.infer("nobody", http_cases.text("a")))
     deadline = time.monotonic() + 10
-    while True:  # Triton answers first and counts then
+    while True:  # Triton counts after it has answered
         found = {
             model: [now - then for now, then in zip(counts(server, model), before[model], strict=True)]
             for model in STEPS
@@ -79,9 +79,9 @@ def counted(server: Server) -> dict[str, list[int]]:
         time.sleep(0.05)
 
 
-def test_the_same_is_counted(triton: Server, light: Server) -> None:
-    """Three requests of 12 rows and one to nobody. A request that a step refuses is left out: Triton counts it twice as
-    a failure of the ensemble, and as a success of the step that refused it."""
+def test_statistics_equal_tritons(triton: Server, light: Server) -> None:
+    """Three requests of 12 rows and one to an unknown model. No request is refused by a step: Triton counts that twice
+    as a failure of the ensemble, and as a success of the step."""
     assert counted(light) == counted(triton)
 
 

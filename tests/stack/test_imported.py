@@ -1,5 +1,5 @@
-"""A checkpoint in the published layout, imported as a user does it, behind real Triton and the light server with the
-CPU layer: both decide as torch does from the original weights."""
+"""A checkpoint in the published layout, imported by the command and served by Triton and by the light server with the
+CPU layer: both decide as torch does with the original weights."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -28,9 +28,9 @@ ROOT = Path(__file__).parents[2]
 PROMPTS = [prompt for prompt in read(DATA / DEV_FILE)[:200] if prompt.isascii()][:64]
 NUMBERS = ("TASK_PROBABILITIES", "COMPLEXITY_PROBABILITIES", "COMPLEXITY_SCORE")
 CLOSE = 0.9
-"""Share of prompts on which int8 must decide as torch: random weights leave near-ties."""
+"""Least share of equal decisions of int8 and torch; random weights cause near-ties."""
 DELTA = 0.05
-"""Of the complexity score."""
+"""Largest difference of the complexity score."""
 LABELS: Mapping[str, str] = {TASK_ROUTER: "TASK_LABEL", COMPLEXITY_ROUTER: "COMPLEXITY_LABEL"}
 
 
@@ -43,7 +43,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def models(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository whose version 2 the checkpoint is, with the CPU layer put over it as its mount does."""
+    """A repository with the checkpoint as version 2 and the files of the CPU layer."""
     folder = tmp_path_factory.mktemp("imported")
     models = shutil.copytree(ROOT / "model_repository", folder / "models")
     layers = shutil.copytree(ROOT / "overrides", folder / "overrides")
@@ -86,7 +86,7 @@ def light(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
 
 @pytest.fixture(scope="module")
 def eager(checkpoint: Path) -> Answers:
-    """The outputs by name, of torch."""
+    """The outputs of torch by name."""
     read = Checkpoint.read(checkpoint)
     tokenize, network = Tokenize(read_vocabulary(checkpoint), read.max_tokens), Eager(read)
     with torch.inference_mode():
@@ -102,8 +102,8 @@ def eager(checkpoint: Path) -> Answers:
     return found
 
 
-def test_both_servers_decide_as_torch(triton: Answers, light: Answers, eager: Answers) -> None:
-    """Complexity by its score: with random weights one dimension is always the largest."""
+def test_both_servers_decide_like_torch(triton: Answers, light: Answers, eager: Answers) -> None:
+    """Complexity is compared by its score: with random weights one label always wins."""
     assert len(np.unique(eager["TASK_LABEL"])) > 2
     assert np.ptp(eager["COMPLEXITY_SCORE"]) > DELTA
     for served in (triton, light):
@@ -112,7 +112,7 @@ def test_both_servers_decide_as_torch(triton: Answers, light: Answers, eager: An
         assert np.mean(np.abs(served["COMPLEXITY_SCORE"] - eager["COMPLEXITY_SCORE"]) <= DELTA) >= CLOSE
 
 
-def test_both_servers_say_the_same(triton: Answers, light: Answers) -> None:
+def test_both_servers_return_the_same_outputs(triton: Answers, light: Answers) -> None:
     for name in LABELS.values():
         assert triton[name].tolist() == light[name].tolist()
     for name in NUMBERS:

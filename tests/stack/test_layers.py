@@ -1,4 +1,4 @@
-"""What compose makes of the files: every layer, and every two of them, keep what the base promises."""
+"""The compose files, rendered: every layer and every pair of layers keeps the rules of the base file."""
 
 import functools
 import itertools
@@ -26,13 +26,13 @@ NEEDS = {
     "ollama-gpu": ("ollama",),
     "retrace": (),
 }
-"""Layer -> those it stands on."""
+"""The layers that a layer needs."""
 
 DEVICES = {"pi", "gpu", "jetson"}
-"""A machine is one of these."""
+"""Layers for machines; they exclude each other."""
 
 REQUIRED = {"CHECKPOINT": "/checkpoint"}
-"""Variables without which a layer is refused."""
+"""The required variables of a layer."""
 
 MOUNTED = {
     "": {},
@@ -42,7 +42,7 @@ MOUNTED = {
     "jetson": {"task_router": "jetson"},
     "cpu-test jetson": {"task_router": "jetson"},
 }
-"""Layers -> model -> the folder of overrides/ that its configuration comes from."""
+"""The folder of overrides/ for each model, by layers."""
 
 ON_GPU = {
     "": set(),
@@ -57,30 +57,30 @@ ON_GPU = {
     "pi ollama-gpu": {"ollama"},
     "jetson ollama-gpu": {"router-server", "ollama"},
 }
-"""Layers -> the services that get the GPU."""
+"""The services with the GPU, by layers."""
 
 IMAGES = {
     "": ("edge-router-server:wheel", "wheel", None),
     "gpu": ("edge-router-server:ngc", "ngc", "nvcr.io/nvidia/tritonserver:26.07-py3"),
     "jetson": ("edge-router-server:jetson", "ngc", "nvcr.io/nvidia/tritonserver:26.02-py3-igpu"),
 }
-"""Layer -> image, build target, and what that starts from."""
+"""Image, build target and base image, by layer."""
 
 
 def with_needs(*layers: str) -> list[str]:
-    """In the order of the table, which is that of the command line."""
+    """The layers with those that they need, in the order of the command line."""
     wanted = {*layers, *(need for layer in layers for need in NEEDS[layer])}
     return [layer for layer in NEEDS if layer in wanted]
 
 
 def sets() -> list[list[str]]:
-    """No layer, each alone, and every two that make sense together."""
+    """No layer, each layer, and every useful pair."""
     pairs = [with_needs(*layers) for size in (0, 1, 2) for layers in itertools.combinations(NEEDS, size)]
     return [list(each) for each in dict.fromkeys(tuple(pair) for pair in pairs if len(DEVICES & set(pair)) < 2)]
 
 
 def rendered(layers: str, **variables: str) -> dict[str, Any]:
-    """The composition of the base and these layers, named with spaces between."""
+    """The rendered base file with these layers, separated by spaces."""
     if reason := docker_missing():
         unavailable(reason)
     return _rendered(tuple(with_needs(*layers.split())), tuple(variables.items()))
@@ -119,7 +119,7 @@ def test_every_service_is_hardened(layered: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("layer", "service"), [("ollama", "ollama-pull"), ("retrace", "retrace")])
-def test_a_tool_is_hardened_and_runs_when_asked(layer: str, service: str) -> None:
+def test_a_tool_is_hardened_and_has_a_profile(layer: str, service: str) -> None:
     tool = rendered(layer)["services"][service]
     _check_confined(service, tool)
     assert tool["profiles"]
@@ -137,7 +137,7 @@ def _check_confined(name: str, service: dict[str, Any]) -> None:
     assert service["logging"]["options"]["max-size"], name
 
 
-def test_ports_are_published_on_loopback_alone(layered: dict[str, Any]) -> None:
+def test_ports_are_published_on_loopback_only(layered: dict[str, Any]) -> None:
     addresses = {port["host_ip"] for service in layered["services"].values() for port in service.get("ports", [])}
     assert addresses == {"127.0.0.1"}
 
@@ -163,12 +163,12 @@ def test_every_build_copies_files_that_exist_and_are_in_its_context(layered: dic
 
 
 def _copied(dockerfile: Path) -> list[str]:
-    """Sources of COPY in the build context. The name of one file is an argument of the build."""
+    """The sources of COPY in the build context. One file name is a build argument."""
     copies = [line.split()[1:-1] for line in dockerfile.read_text().splitlines() if line.startswith("COPY ")]
     return [name for names in copies if not names[0].startswith("--from") for name in names if "$" not in name]
 
 
-def test_without_a_layer_nobody_outside_reaches_triton() -> None:
+def test_the_base_publishes_no_port_of_triton() -> None:
     base = rendered("")
     assert base["networks"]["inference"]["internal"]
     assert list(base["services"]["router-server"]["networks"]) == ["inference"]
@@ -188,7 +188,7 @@ def test_a_layer_replaces_configurations_by_its_own(layers: str) -> None:
 
 
 @pytest.mark.parametrize("layers", ON_GPU, ids=lambda layers: layers or "base")
-def test_the_gpu_goes_to_whom_a_layer_gives_it(layers: str) -> None:
+def test_only_the_layers_services_get_the_gpu(layers: str) -> None:
     assert {name for name, service in rendered(layers)["services"].items() if _gets_gpu(service)} == ON_GPU[layers]
 
 
@@ -214,8 +214,8 @@ def test_a_jetsons_image_and_network_are_variables() -> None:
     assert override.parts[-3] == "jetson-gpu"
 
 
-def test_a_jetsons_memory_is_not_set_aside_for_copies() -> None:
-    """CPU and GPU share it; Triton would take 256 MiB for pinned memory."""
+def test_a_jetson_reserves_no_pinned_memory() -> None:
+    """CPU and GPU share their memory; by default Triton reserves 256 MiB."""
     options = dict(
         option.removeprefix("--").split("=") for option in rendered("jetson")["services"]["router-server"]["command"]
     )
@@ -223,7 +223,7 @@ def test_a_jetsons_memory_is_not_set_aside_for_copies() -> None:
     assert options["allow-gpu-metrics"] == "false"
 
 
-def test_the_pi_layer_swaps_triton_for_the_light_server() -> None:
+def test_the_pi_layer_replaces_triton_by_the_light_server() -> None:
     server = rendered("pi")["services"]["router-server"]
     assert (server["image"], server["build"]["dockerfile"]) == (
         "edge-router-light-server:local",
@@ -235,7 +235,7 @@ def test_the_pi_layer_swaps_triton_for_the_light_server() -> None:
     assert int(server["environment"]["EDGE_ROUTER_MEMORY_MB"]) * 2**20 <= int(server["mem_limit"])
 
 
-def test_ollama_has_no_way_out_and_its_puller_has() -> None:
+def test_ollama_has_no_network_access_and_its_puller_has() -> None:
     found = rendered("ollama")
     assert list(found["services"]["ollama"]["networks"]) == ["inference"]
     assert list(found["services"]["ollama-pull"]["networks"]) == ["edge"]

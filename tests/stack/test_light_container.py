@@ -1,4 +1,4 @@
-"""The light server's image by itself."""
+"""The light server's image."""
 
 import json
 import time
@@ -70,7 +70,7 @@ def test_all_nine_models_fit_into_150_megabytes(container: Any) -> None:
     assert int(resident) * 1024 <= 150 * MEGABYTE
 
 
-def test_nothing_is_said_but_that_it_serves(container: Any) -> None:
-    """No warning of a library's, and nothing of what was asked."""
+def test_the_log_holds_only_the_start(container: Any) -> None:
+    """It has no warnings of libraries and no prompts."""
     [line] = container.logs().decode().splitlines()
     assert json.loads(line)["event"] == "serving"

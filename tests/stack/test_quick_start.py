@@ -1,4 +1,4 @@
-"""The base file alone: what `docker compose -f compose/docker-compose.yaml up` gives on a machine without Ollama."""
+"""The quick start: `docker compose -f compose/docker-compose.yaml up` on a machine without Ollama."""
 
 import os
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def chat() -> Iterator[str]:
 
 
 @pytest.mark.skipif("STACK_URL" in os.environ, reason="a stack that was started elsewhere is not the base file alone")
-def test_the_demo_answers_what_the_network_decided(chat: str) -> None:
+def test_the_demo_answers_with_the_networks_decision(chat: str) -> None:
     body = {"model": "auto", "messages": [{"role": "user", "content": CODE}]}
     reply = requests.post(chat, json=body, timeout=30)
     assert reply.status_code == 200

@@ -1,4 +1,4 @@
-"""The whole stack, as its users see it: Triton by tritonclient, the controller by HTTP and the OpenAI SDK."""
+"""The whole stack: Triton through tritonclient, the controller through HTTP and the OpenAI SDK."""
 
 import json
 import socket
@@ -36,7 +36,7 @@ def filled(tensor: Any, prompts: tuple[str, ...]) -> Any:
 
 
 def labels(stack: Stack, policy: str, *prompts: str) -> list[str]:
-    """What the ensemble's one-hot says, by the label file the server knows."""
+    """The labels of the ensemble's one-hot output, from the server's label file."""
     tensor = filled(triton_http.InferInput("INPUT", [len(prompts), 1], "BYTES"), prompts)
     wanted = triton_http.InferRequestedOutput("OUTPUT", class_count=1)
     with triton_http.InferenceServerClient(stack.server_http) as client:
@@ -140,22 +140,22 @@ def test_an_unknown_policy_is_404_in_openai_shape(stack: Stack) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_chat_goes_on_by_the_default_while_router_server_is_down_and_recovers(stack: Stack) -> None:
+def test_chat_uses_the_default_route_while_router_server_is_down_and_recovers(stack: Stack) -> None:
     before = restarts(stack)
     take_down(stack)
     numbers = count()
 
     def never_asked() -> requests.Response:
-        """A decision that was taken before is still there when nobody can take it any more."""
+        """Sends a new prompt: the decision for an old one is in the cache."""
         return chat(stack, f"{CODE} {next(numbers)}")
 
-    # A slow decision is degraded too: what is waited for is that nobody is there any more.
+    # A slow decision is degraded too, so wait until the server is gone.
     gone = "classifier unavailable"
     degraded = until(never_asked, lambda reply: reply.headers.get("x-edge-router-degraded") == gone, seconds=60)
     assert degraded.headers["x-edge-router-model"] == "echo-small"
 
     def back(reply: requests.Response) -> bool:
-        """Triton, told to end, serves whom it knows for half a minute more, and nobody else."""
+        """A Triton that is shutting down serves open connections for 30 seconds more, so a new connection is used."""
         return "x-edge-router-degraded" not in reply.headers and (before is None or restarts(stack) != before)
 
     again = until(never_asked, back, seconds=120)
@@ -163,7 +163,7 @@ def test_chat_goes_on_by_the_default_while_router_server_is_down_and_recovers(st
 
 
 def restarts(stack: Stack) -> int | None:
-    """How often the engine has started router-server again; None where this test may not know."""
+    """How often the engine has restarted router-server; None if the container cannot be inspected."""
     if stack.project is None:
         return None
     client: Any = docker.from_env()
@@ -173,7 +173,7 @@ def restarts(stack: Stack) -> int | None:
 
 
 def take_down(stack: Stack) -> None:
-    """Ends the server's process, as far as this test may touch its container; the engine starts it again."""
+    """Stops the server's process, by its container if possible; the engine restarts it."""
     if stack.project is None:
         crash(stack.server_http)
         return
@@ -183,7 +183,7 @@ def take_down(stack: Stack) -> None:
 
 
 def crash(address: str) -> None:
-    """Triton 24.10 dies of a request in a million chunks: the fault is real, and needs no rights over the container."""
+    """Crashes Triton 24.10 with a request of a million chunks, which needs no access to the container."""
     host, port = address.split(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         head = f"POST /v2/models/{TASK_ROUTER}/infer HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -191,11 +191,11 @@ def crash(address: str) -> None:
             connection.sendall(head.encode() + b"1\r\nx\r\n" * 1_000_000 + b"0\r\n\r\n")
             connection.recv(1024)
         except OSError:
-            pass  # the connection dies with the server
+            pass  # the connection ends with the server
 
 
 def until(ask: Any, good: Any, seconds: float) -> requests.Response:
-    """Every answer on the way must be 200: traffic goes on. Returns the first good one."""
+    """Repeats a request until its response is good; every response must be 200. Returns the good one."""
     deadline = time.monotonic() + seconds
     while True:
         reply: requests.Response = ask()

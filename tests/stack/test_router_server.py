@@ -1,4 +1,4 @@
-"""Real Triton under requests that are wrong, large or strange: a clear answer, and the next one is right."""
+"""A real Triton with wrong, large and unusual requests: a clear error, and the next request is answered."""
 
 import json
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def by_client(module: Any, address: str, rows: Sequence[bytes]) -> Any:
         return client.infer(PROMPT_ROUTER_ENSEMBLE, [tensor])
 
 
-def test_json_binary_and_grpc_give_the_same_numbers(stack: Stack) -> None:
+def test_json_binary_and_grpc_return_the_same_values(stack: Stack) -> None:
     rows = [prompt.encode() for prompt in PROMPTS]
     binary = by_client(triton_http, stack.server_http, rows)
     grpc = by_client(triton_grpc, stack.server_grpc, rows)
@@ -67,7 +67,7 @@ def test_a_batch_of_eight_equals_eight_singles(stack: Stack) -> None:
         assert np.array_equal(batch[name], np.concatenate([single[name] for single in singles]))
 
 
-def test_concurrent_prompts_of_different_lengths_get_their_own_answers(stack: Stack) -> None:
+def test_concurrent_prompts_of_different_lengths_get_their_own_results(stack: Stack) -> None:
     alone = [by_json(stack, [prompt])["TASK_PROBABILITIES"] for prompt in PROMPTS]
     with ThreadPoolExecutor(8) as clients:
         together = list(clients.map(lambda prompt: by_json(stack, [prompt])["TASK_PROBABILITIES"], PROMPTS * 4))
@@ -96,7 +96,7 @@ def test_a_wrong_request_is_refused_and_the_next_is_answered(stack: Stack, body:
 
 @pytest.mark.parametrize("body", [{}, b"{", as_json("\ud800")], ids=["empty object", "cut", "lone surrogate"])
 def test_what_triton_cannot_parse_is_an_error_and_the_next_is_answered(stack: Stack, body: object) -> None:
-    """Triton itself says 500 where a body is not its JSON; our own controller sends binary tensors."""
+    """Triton answers 500 to a body that is not JSON; the controller sends binary tensors."""
     reply = post(stack, body)
     assert reply.status_code == 500
     assert set(reply.json()) == {"error"}
@@ -110,11 +110,11 @@ def test_bytes_that_are_not_utf8_are_refused_by_row(stack: Stack) -> None:
         by_client(triton_grpc, stack.server_grpc, [b"a", b"caf\xe9"])
 
 
-def test_a_wrong_request_does_not_harm_those_beside_it(stack: Stack) -> None:
+def test_a_wrong_request_fails_and_no_concurrent_one(stack: Stack) -> None:
     def ask(number: int) -> int:
         row = b"caf\xe9" if number % 4 == 0 else b"what is the boiling point of water?"
         try:
-            # gRPC: the HTTP client's sockets are gevent's, which belong to the thread that opened them.
+            # gRPC, because the HTTP client uses gevent sockets, which belong to the thread that opened them.
             by_client(triton_grpc, stack.server_grpc, [row])
         except triton_grpc.InferenceServerException:
             return 400
@@ -127,12 +127,12 @@ def test_a_wrong_request_does_not_harm_those_beside_it(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "row", [b"word " * 200_000, b"x" * 1_000_000, b"a\x00b", b" \n\t", "\u202e\ufeff".encode()], ids=range(5)
 )
-def test_strange_text_gets_a_decision(stack: Stack, row: bytes) -> None:
+def test_unusual_text_gets_a_decision(stack: Stack, row: bytes) -> None:
     assert by_client(triton_http, stack.server_http, [row]).as_numpy("TASK").sum() == 1
 
 
 @pytest.mark.parametrize("ids", [[[99_999_999]], [[-1]]], ids=["beyond the vocabulary", "negative"])
-def test_token_ids_that_no_tokenizer_makes_are_refused(stack: Stack, ids: list[list[int]]) -> None:
+def test_invalid_token_ids_are_refused(stack: Stack, ids: list[list[int]]) -> None:
     names = (INPUT_IDS, "preprocessed_attention_mask")
     tensors = [
         {"name": name, "datatype": "INT64", "shape": [1, 1], "data": data}
@@ -143,7 +143,7 @@ def test_token_ids_that_no_tokenizer_makes_are_refused(stack: Stack, ids: list[l
 
 
 @pytest.mark.parametrize("path", ["logging", "systemsharedmemory/status", "trace/setting"])
-def test_what_would_change_the_server_is_closed(stack: Stack, path: str) -> None:
+def test_endpoints_that_change_the_server_are_closed(stack: Stack, path: str) -> None:
     assert requests.get(f"http://{stack.server_http}/v2/{path}", timeout=10).status_code == 403
 
 

@@ -1,4 +1,4 @@
-"""Real Triton in a container of its own, over a repository of the test's."""
+"""A real Triton in its own container, with a repository of the test."""
 
 import subprocess
 import time
@@ -29,7 +29,7 @@ class Server:
 
 @contextmanager
 def triton_server(models: Path, last: str) -> Iterator[Server]:
-    """`last`: the model that is ready when all are."""
+    """Runs Triton. `last`: the model that becomes ready last."""
     if reason := docker_missing():
         unavailable(reason)
     for each in (models.parent, *models.parent.parents[:2]):

@@ -1,4 +1,4 @@
-"""The command as a user runs it: a process, its output, its exit code."""
+"""Runs the `edge-router` command as a process."""
 
 import os
 import subprocess

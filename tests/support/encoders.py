@@ -1,4 +1,4 @@
-"""Encoders of a few thousand random weights, with a head over them: checkpoints that lie in no folder."""
+"""Tiny checkpoints in memory: encoders with a few thousand random weights and a head."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A hub of a test's own on loopback, with the two endpoints a checkpoint is fetched through."""
+"""A hub on loopback with the two endpoints that a checkpoint is downloaded from."""
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ COMMIT = "c0ffee" + "0" * 34
 
 @dataclass
 class Hub:
-    """`files` by name; `large`: those in large file storage. `lies`: digests to publish instead of the true ones.
-    `cut`: at how many bytes an answer breaks off, by file; what follows it is an error. `asked`: path and Range of
-    every request."""
+    """A hub with one checkpoint. `files`: contents by name; `large`: names of files in large file storage. `lies`:
+    wrong digests to publish, by name. `cut`: bytes after which a response ends early, by name; later requests fail.
+    `asked`: path and Range header of every request."""
 
     files: Mapping[str, bytes]
     large: frozenset[str]
@@ -44,7 +44,7 @@ class Hub:
 def serving(hub: Hub) -> Iterator[Hub]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Logs nothing."""
 
         def do_GET(self) -> None:
             path, wanted = self.path.partition("?")[0], self.headers.get("Range", "")

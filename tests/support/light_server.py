@@ -1,4 +1,4 @@
-"""A light server of a test's own, as a user starts it."""
+"""Runs a light server as a process."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from tests.support.ports import free_ports
 
 @dataclass(frozen=True)
 class Light:
-    """`http`, `grpc`, `metrics`: its addresses, HOST:PORT."""
+    """A running light server. `http`, `grpc`, `metrics`: addresses HOST:PORT."""
 
     http: str
     grpc: str
@@ -33,7 +33,7 @@ class Light:
 
 @contextlib.contextmanager
 def light_server(log: Path, *options: str, **environment: str) -> Iterator[Light]:
-    """Ready when it is given. It must end by itself, with exit code 0, when it is asked to.
+    """Starts a light server and yields it when it is ready. On a signal it must stop with exit code 0.
 
     `environment`: EDGE_ROUTER_ variables, without the prefix, in lower case.
     """

@@ -1,4 +1,4 @@
-"""A stand-in for the pipeline whose answers a test chooses."""
+"""A fake pipeline whose results a test chooses."""
 
 import threading
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ LABELS = {TASK_ROUTER: ["Chatbot", "Code"], COMPLEXITY_ROUTER: ["Reasoning", "Cr
 
 
 class Network:
-    """`failure`: raised by every run. `answering`: runs wait until it is set."""
+    """A fake network. `failure`: raised by every run; `answering`: runs wait until it is set."""
 
     def __init__(self) -> None:
         self.failure: Exception | None = None

@@ -8,7 +8,7 @@ from edge_router.contract import DECISION_FILE, POLICIES, TASK_ROUTER, postproce
 
 ROOT = Path(__file__).parents[2]
 TEMPERATURE = 5.0
-"""Of every head of version 2: its probabilities tell it from version 1."""
+"""Temperature of every head in version 2, so that its probabilities differ from version 1."""
 
 
 def two_versions(folder: Path) -> Path:

@@ -1,1 +1,1 @@
-"""The same requests to Triton and to the light server."""
+"""Sends the same requests to Triton and to the light server and compares the responses."""

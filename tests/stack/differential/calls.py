@@ -1,4 +1,4 @@
-"""One call over gRPC and what came back, in a form in which two servers' answers can be compared."""
+"""gRPC calls and their replies in a form that can be compared between two servers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TIMEOUT = 30
 
 @dataclass(frozen=True)
 class Call:
-    """`messages`: one, or for a stream all that are sent."""
+    """A call. `messages`: one, or all messages of a stream."""
 
     name: str
     messages: Sequence[Any]
@@ -24,7 +24,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """`code`: gRPC's. `content`: one entry a response."""
+    """The reply to a call. `code`: gRPC's status; `content`: one entry for each response."""
 
     code: str
     content: Any

@@ -1,4 +1,4 @@
-"""One request over HTTP and what came back, in a form in which two servers' answers can be compared."""
+"""HTTP requests and their replies in a form that can be compared between two servers."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """`content`: of a JSON answer its value, of an inference its outputs by name as well."""
+    """The reply to a request. `content`: the JSON; an inference also has its outputs by name."""
 
     status: int
     content: Any
@@ -82,6 +82,6 @@ def _inference(header: dict[str, Any], outputs: Mapping[str, Any]) -> dict[str, 
 
 
 def _described(statistics: dict[str, Any]) -> dict[str, Any]:
-    """Whose they are and what they tell; the numbers are each server's own."""
+    """The names in the statistics of a model; their numbers differ between servers."""
     told = {"all": sorted(statistics), "inference_stats": sorted(statistics["inference_stats"])}
     return {"name": statistics["name"], "version": statistics["version"], **told}

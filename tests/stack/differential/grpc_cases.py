@@ -1,4 +1,4 @@
-"""Calls over gRPC by name."""
+"""The gRPC calls of the comparison, by name."""
 
 import struct
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Requests over HTTP by name. Sources: the protocol's and its extensions' texts, and what clients get wrong."""
+"""The HTTP requests of the comparison, by name: from the protocol and its extensions, and common errors of clients."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ ROW = [round(0.37 * at - 3, 2) for at in range(WIDTH)]
 DECIDE = "postprocessing_task_router"
 NETWORK = "task_router"
 DROP: Any = object()
-"""As a field's value: leave the field out."""
+"""A value that removes the field."""
 
 
 def text(*prompts: str) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def floats(*values: float) -> bytes:
 
 
 def described() -> Iterator[Case]:
-    """What the server says of itself and its models."""
+    """Metadata of the server and its models."""
     for path in ("/v2/health/live", "/v2/health/ready"):
         yield path, Request("GET", path)
     for model in (*MODELS, *EXTRA):
@@ -121,7 +121,7 @@ def controlled() -> Iterator[Case]:
 
 
 def answered() -> Iterator[Case]:
-    """Right requests, in every encoding, of every size."""
+    """Valid requests in every encoding and size."""
     for model in MODELS:
         if model.endswith("_ensemble") or model.startswith("preprocessing"):
             yield f"{model}: JSON", infer(model, text(PROMPT))
@@ -152,7 +152,7 @@ def answered() -> Iterator[Case]:
 
 
 def forms() -> Iterator[Case]:
-    """How outputs are asked for."""
+    """Requests for outputs in all forms."""
     for name, outputs in {
         "one of four": [{"name": "LABEL"}],
         "two, the other way round": [{"name": "SCORE"}, {"name": "OUTPUT"}],
@@ -226,7 +226,7 @@ def classified() -> Iterator[Case]:
 
 
 def wrong() -> Iterator[Case]:
-    """Inputs that are not what the model takes."""
+    """Inputs that do not fit the model."""
     good = text(PROMPT)
     for field in ("name", "datatype", "shape", "data", "parameters", "more"):
         for kind, value in (("missing", DROP), ("null", None), ("a number", 7), ("a text", "x"), ("a list", []),

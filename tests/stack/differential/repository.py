@@ -1,5 +1,5 @@
-"""The repository that both servers get: the shipped nine models with the CPU layer, and small ones for what the nine do
-not show: several versions, nested ensembles, steps side by side."""
+"""The repository for both servers: the nine shipped models with the CPU layer, and small models for several versions,
+nested ensembles and concurrent steps."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ VERSIONED: Mapping[str, str] = {
     "newest_two": "latest { num_versions: 2 }",
     "first_and_third": "specific { versions: [ 1, 3 ] }",
 }
-"""Each with versions 1, 2 and 3; a version differs from the next by its temperature."""
+"""Models with versions 1, 2 and 3, which differ by their temperature."""
 
 
 def step(model: str, version: int, outputs: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""`edge-router check`: what a file means, or what is wrong with it."""
+"""`edge-router check`: the meaning of a file, or its errors."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ policies:
 """
 
 
-def test_a_file_is_said_in_words(tmp_path: Path) -> None:
+def test_a_file_is_described_in_words(tmp_path: Path) -> None:
     file = tmp_path / "routes.yaml"
     file.write_text(ROUTES)
     done = edge_router("check", str(file))
@@ -49,7 +49,7 @@ def test_an_old_key_works_and_its_new_name_is_told(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["auto"]["background tasks of chat UIs"] == "large"
 
 
-def test_what_is_wrong_is_listed_and_ends_with_1(tmp_path: Path) -> None:
+def test_errors_are_listed_and_the_exit_code_is_1(tmp_path: Path) -> None:
     file = tmp_path / "routes.yaml"
     file.write_text(ROUTES.replace("to: careful", "to: carful").replace("default: small", "default: smal"))
     done = edge_router("check", EDGE_ROUTER_ROUTES=str(file))
@@ -74,5 +74,5 @@ def test_labels_are_compared_with_those_of_a_repository(tmp_path: Path) -> None:
     assert "rules.1.when.task: unknown label Extractoin; did you mean Extraction?" in done.stderr
 
 
-def test_the_schema_that_is_shipped_is_the_one_of_this_version() -> None:
+def test_the_schema_in_docs_is_that_of_the_code() -> None:
     assert (ROOT / "docs" / "routes.schema.json").read_text() == edge_router("check", "--schema").stdout

@@ -1,4 +1,4 @@
-"""The command as a user runs it: a process, its output, its exit code."""
+"""The `edge-router` command as a process: its output and exit code."""
 
 import json
 import socket
@@ -12,7 +12,7 @@ from tests.support.command import edge_router
 CODE = "Write a Python function that reverses a linked list."
 
 
-def test_route_as_json_is_the_decision_and_where_it_would_go() -> None:
+def test_route_as_json_has_the_decision_and_the_upstream() -> None:
     done = edge_router("route", CODE, "--json")
     found = json.loads(done.stdout)
     assert set(found) == {TASK_ROUTER, COMPLEXITY_ROUTER}
@@ -28,7 +28,7 @@ def test_route_draws_bars_and_reads_standard_input() -> None:
     assert "━" in done.stdout
 
 
-def test_route_classifies_the_users_own_words_as_the_controller_does() -> None:
+def test_route_classifies_the_same_text_as_the_controller() -> None:
     plain, surrounded = (
         json.loads(edge_router("route", text, "--json").stdout)
         for text in (CODE, f"<system-reminder>Today is Monday.</system-reminder>{CODE}")
@@ -36,7 +36,7 @@ def test_route_classifies_the_users_own_words_as_the_controller_does() -> None:
     assert surrounded == plain
 
 
-def test_route_takes_a_routes_file_and_refuses_a_wrong_one_by_its_key(tmp_path: Path) -> None:
+def test_route_reads_a_routes_file_and_names_the_wrong_key(tmp_path: Path) -> None:
     routes = tmp_path / "routes.yaml"
     target = "{url: http://127.0.0.1:9/v1, model: m}"
     routes.write_text(
@@ -74,7 +74,7 @@ def test_evaluate_reports_each_policy_under_its_name(tmp_path: Path) -> None:
     ("line", "message"),
     [('{"prompt": "x"}', "line 2"), ("not JSON", "line 2"), ('{"prompt": "x", "task": "Poem"}', "unknown label Poem")],
 )
-def test_evaluate_says_which_line_is_wrong(line: str, message: str, tmp_path: Path) -> None:
+def test_evaluate_names_the_wrong_line(line: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "prompts.jsonl"
     file.write_text(f'{{"prompt": "x", "task": "Chatbot"}}\n{line}\n')
     done = edge_router("evaluate", str(file))

@@ -1,4 +1,4 @@
-"""`edge-router explain`: the way of one prompt through the rules."""
+"""`edge-router explain`: the rules that one prompt matches."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def explained(routes: str, *options: str) -> Any:
     return json.loads(edge_router("explain", CODE, "--routes", routes, "--json", *options).stdout)
 
 
-def test_every_rule_on_the_way_says_why_it_matched_or_not(routes: str) -> None:
+def test_every_rule_says_why_it_matched_or_not(routes: str) -> None:
     done = edge_router("explain", "-", "--routes", routes, stdin=CODE)
     assert done.stdout.splitlines()[:6] == [
         "  no   rules.0.local_only: there is no header x-data",
@@ -56,14 +56,14 @@ def test_every_rule_on_the_way_says_why_it_matched_or_not(routes: str) -> None:
         (["--header", "X-Data=private"], None, ["small"]),
     ],
 )
-def test_a_request_may_be_supposed_to_hold_more(
+def test_options_set_the_features_of_the_request(
     routes: str, options: list[str], rule: str | None, upstreams: list[str]
 ) -> None:
     found = explained(routes, *options)
     assert (found["rule"], found["upstreams"]) == (rule, upstreams)
 
 
-def test_a_header_that_is_none_is_refused(routes: str) -> None:
+def test_a_malformed_header_is_refused(routes: str) -> None:
     done = edge_router("explain", CODE, "--routes", routes, "--header", "x-data")
     assert (done.returncode, done.stdout) == (2, "")
     assert "NAME=VALUE" in done.stderr

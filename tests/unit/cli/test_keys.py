@@ -1,4 +1,4 @@
-"""`edge-router keys`: the file that a controller reads, as its keeper sees it."""
+"""`edge-router keys`: adds, lists and revokes access keys in a file."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from edge_router.controller.auth.keys import AccessKeys
 from tests.support.command import edge_router
 
 
-def test_a_key_is_printed_once_lets_its_holder_in_and_can_be_revoked(tmp_path: Path) -> None:
+def test_a_key_is_printed_once_is_accepted_and_can_be_revoked(tmp_path: Path) -> None:
     file = tmp_path / "keys.yaml"
     limits = ("--models", "small, large", "--requests-per-minute", "60", "--tokens-per-minute", "9000", "--local-only")
     secret = edge_router("keys", "add", "phone", *limits, "--keys", str(file)).stdout.strip()
@@ -39,7 +39,7 @@ def test_a_key_is_printed_once_lets_its_holder_in_and_can_be_revoked(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("add", "tv"), "tv has a key already"),
         (("add", "a b"), "name: "),
@@ -47,13 +47,13 @@ def test_a_key_is_printed_once_lets_its_holder_in_and_can_be_revoked(tmp_path: P
         (("revoke", "nobody"), "nobody has no key; there are tv"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_an_error_changes_nothing(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     file = tmp_path / "keys.yaml"
     edge_router("keys", "add", "tv", "--keys", str(file))
     before = file.read_text()
     done = edge_router("keys", *arguments, "--keys", str(file))
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
     assert file.read_text() == before
 
 

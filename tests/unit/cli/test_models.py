@@ -1,4 +1,4 @@
-"""`edge-router models` as a user runs it, on a copy of the repository."""
+"""`edge-router models` as a process, with a copy of the repository."""
 
 import json
 import shutil
@@ -52,9 +52,7 @@ def test_a_version_is_pinned_for_one_policy_and_rolled_back(repository: Path) ->
         (["import", str(ROOT)], "config.json"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
-    repository: Path, arguments: list[str], message: str
-) -> None:
+def test_an_error_is_one_line_and_changes_nothing(repository: Path, arguments: list[str], message: str) -> None:
     done = models(repository, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
@@ -71,7 +69,7 @@ def test_a_version_that_cannot_be_loaded_is_not_pinned(repository: Path) -> None
     assert pinned(repository) == [1, 1]
 
 
-def test_verify_says_what_is_wrong_and_ends_with_1(repository: Path) -> None:
+def test_verify_lists_the_errors_and_exits_with_1(repository: Path) -> None:
     assert models(repository, "verify").returncode == 0
     shutil.copy(repository / TASK_ROUTER / "config.pbtxt", repository / "kept")
     models(repository, "pin", "2")
@@ -83,7 +81,7 @@ def test_verify_says_what_is_wrong_and_ends_with_1(repository: Path) -> None:
     assert "no version 2" in unserved
 
 
-def test_diff_tells_what_versions_are_made_of_and_how_they_decide(repository: Path, tmp_path: Path) -> None:
+def test_diff_compares_the_sources_and_decisions_of_versions(repository: Path, tmp_path: Path) -> None:
     file = repository / postprocessing(TASK_ROUTER) / "2" / "decision.json"
     rules = json.loads(file.read_text())
     for item, label in zip(rules["classes"], [item["label"] for item in rules["classes"]][::-1], strict=True):
@@ -113,9 +111,7 @@ def test_a_checkpoint_is_imported_listed_and_verified(repository: Path, tmp_path
     assert models(repository, "verify").returncode == 0
 
 
-def test_a_published_checkpoint_is_imported_by_revision_and_without_a_network_the_second_time(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_a_published_checkpoint_is_downloaded_once_and_imported_by_revision(repository: Path, tmp_path: Path) -> None:
     make(tmp_path / "checkpoint")
     files = {file.name: file.read_bytes() for file in (tmp_path / "checkpoint").iterdir()}
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}

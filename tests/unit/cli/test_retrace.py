@@ -1,4 +1,4 @@
-"""`models retrace`, and the script that is the same."""
+"""`edge-router models retrace`, and the script that calls it."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from scripts.make_checkpoint import make
 from tests.support.command import edge_router
 
 
-def test_a_folder_becomes_a_trace_and_a_trace_is_told_to_stay(tmp_path: Path) -> None:
+def test_a_checkpoint_is_traced_and_a_trace_is_refused(tmp_path: Path) -> None:
     make(tmp_path / "checkpoint")
     file = tmp_path / "model.pt"
     script = [sys.executable, "scripts/retrace_cpu.py", str(tmp_path / "checkpoint"), "--out", str(file)]

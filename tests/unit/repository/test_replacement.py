@@ -67,9 +67,7 @@ def test_an_interruption_between_two_files_restores_the_first_one(
     assert no_hidden_files(files)
 
 
-def test_new_files_are_synced_before_they_replace_the_old_ones(
-    files: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_files_are_synced_before_they_replace_old_ones(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
     move = Path.replace
