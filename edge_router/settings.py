@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from edge_router.errors import ConfigError
 from edge_router.validation import problems
@@ -15,6 +15,16 @@ MODEL_REPOSITORY_VARIABLE: Final = "EDGE_ROUTER_MODEL_REPOSITORY"
 Kind = TypeVar("Kind", bound=BaseSettings)
 
 _PACKAGE = Path(__file__).parent
+
+
+class BodyLimits(BaseSettings):
+    """Bounds on the bodies of requests, which every server of this package has."""
+
+    model_config = SettingsConfigDict(env_prefix="EDGE_ROUTER_", frozen=True, allow_inf_nan=False)
+
+    body_bytes: int = Field(8 * 2**20, gt=0, description="a larger request is answered 413")
+    held_bytes: int = Field(64 * 2**20, gt=0, description="all request bodies together; beyond it 503")
+    receive_seconds: float = Field(15, gt=0, description="time for a whole request to arrive")
 
 
 def model_repository() -> Path:

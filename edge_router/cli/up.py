@@ -10,8 +10,8 @@ from edge_router.contract import ROUTER_CONTROLLER_PORT
 from edge_router.controller import demo
 from edge_router.controller.classifier.local import LocalClassifier
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.controller import Controller
 from edge_router.controller.default_config import config_in_use
+from edge_router.controller.runtime import Controller
 from edge_router.controller.server import prepare, serve
 from edge_router.controller.settings import Settings
 from edge_router.settings import read

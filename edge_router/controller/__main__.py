@@ -7,8 +7,8 @@ import structlog
 from edge_router.asgi.process import configure_logging
 from edge_router.controller import demo
 from edge_router.controller.config import ollama_discovery
-from edge_router.controller.controller import Controller
 from edge_router.controller.default_config import config_in_use
+from edge_router.controller.runtime import Controller
 from edge_router.controller.server import prepare, serve
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError

@@ -21,9 +21,9 @@ from edge_router.controller.auth.exposure import hosts_asked_for
 from edge_router.controller.auth.request_guard import RequestGuard
 from edge_router.controller.caller import Caller
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.controller import Controller
-from edge_router.controller.error_response import headers_of, http_error, router_error, unexpected_error
+from edge_router.controller.error_response import http_error, request_headers, router_error, unexpected_error
 from edge_router.controller.exchange import ExchangeEndpoint, plan_request
+from edge_router.controller.runtime import Controller
 from edge_router.errors import RouterError
 
 
@@ -47,6 +47,8 @@ def app(controller: Controller, more: Sequence[BaseRoute] = ()) -> Application:
 
 
 class Endpoints:
+    """The endpoints that are not operations, and the table of those that are."""
+
     def __init__(self, controller: Controller) -> None:
         self.exchanges = {path: ExchangeEndpoint(controller, spec) for path, spec in PATHS.items()}
         """By path of an operation."""
@@ -70,17 +72,17 @@ class Endpoints:
 
     async def route(self, request: Request) -> Response:
         """Where a request would go. Nothing is sent to an upstream."""
-        caller = self._controller.access.admit(request.scope["headers"])
+        caller = self._controller.authenticator.admit(request.scope["headers"])
         runtime, settings = self._controller.runtime, self._controller.settings
         body = await read_body(
             request.scope, request.receive, limit=settings.body_bytes, seconds=settings.receive_seconds
         )
 
         async def decide(llm_request: LlmRequest) -> Mapping[str, Any]:
-            plan = await plan_request(runtime, llm_request, caller, headers_of(request.scope))
-            return plan.to_json(runtime.routes.upstreams[plan.upstreams[0]].model)
+            plan = await plan_request(runtime, llm_request, caller, request_headers(request.scope))
+            return plan.to_json(runtime.config.upstreams[plan.upstreams[0]].model)
 
-        content = await answer_dry_run(body, runtime.routes.names, decide)
+        content = await answer_dry_run(body, runtime.config.names, decide)
         return Response(content, media_type="application/json")
 
     async def live(self, request: Request) -> Response:
@@ -90,20 +92,20 @@ class Endpoints:
     async def ready(self, request: Request) -> Response:
         """Classifies a prompt: a classifier that reports itself ready may still fail."""
         runtime = self._controller.runtime
-        problem = await runtime.chain.probe()
-        upstreams = {name: "up" if runtime.upstreams.up(name) else "down" for name in runtime.routes.upstreams}
+        problem = await runtime.classifier.probe()
+        upstreams = {name: "up" if runtime.upstreams.is_up(name) else "down" for name in runtime.config.upstreams}
         status = "ready" if problem is None else "degraded"
         content = {"status": status, "classifier": problem or "ready", "upstreams": upstreams}
         return json_response(content, 200 if problem is None else 503)
 
     async def config(self, request: Request) -> Response:
         """The configuration as loaded. An upstream's key is shown as the place it was read from."""
-        self._controller.access.admit(request.scope["headers"])
-        return json_response(self._controller.runtime.routes.model_dump(mode="json", exclude_none=True))
+        self._controller.authenticator.admit(request.scope["headers"])
+        return json_response(self._controller.runtime.config.model_dump(mode="json", exclude_none=True))
 
     async def metrics(self, request: Request) -> Response:
         if not self._controller.settings.metrics_open:
-            self._controller.access.admit(request.scope["headers"])
+            self._controller.authenticator.admit(request.scope["headers"])
         content, kind = self._controller.telemetry.metrics.exposition(request.headers.get("accept", ""))
         return Response(content, media_type=kind)
 
@@ -111,9 +113,9 @@ class Endpoints:
         return Response(self._openapi, media_type="application/json")
 
     def _catalog(self, request: Request) -> ModelCatalog:
-        caller = self._controller.access.admit(request.scope["headers"])
+        caller = self._controller.authenticator.admit(request.scope["headers"])
         runtime = self._controller.runtime
-        return model_catalog(runtime.routes, runtime.upstreams.up, caller)
+        return model_catalog(runtime.config, runtime.upstreams.is_up, caller)
 
 
 def model_catalog(config: RouterConfig, is_up: Callable[[str], bool], caller: Caller) -> ModelCatalog:

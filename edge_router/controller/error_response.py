@@ -1,6 +1,8 @@
-"""An error of what is no model's answer, in the words of the API whose address was asked."""
+"""The response to an error, in the format of the API that the client uses."""
 
 import math
+import random
+import re
 from collections.abc import Mapping
 
 import structlog
@@ -12,21 +14,29 @@ from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Scope
 from edge_router.contract import REQUEST_ID_HEADER
 from edge_router.controller.api import error_format_of
-from edge_router.controller.telemetry.request_id import request_id
 from edge_router.errors import RouterError
 
 FAILED = f"the controller failed on this request; its log names the error by the {REQUEST_ID_HEADER}"
 
+_REQUEST_ID = re.compile(r"[!-~]{1,128}")
+"""A client's request id that may stand in a header and in a log line."""
+
 log = structlog.get_logger()
 
 
-def headers_of(scope: Scope) -> dict[str, str]:
-    """By name in lower case; of a name that came twice, the last."""
+def request_headers(scope: Scope) -> dict[str, str]:
+    """The request's headers, with names in lower case; of repeated ones the last."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def said_with(error: RouterError) -> dict[str, str]:
-    """Headers that an answer to this error has."""
+def request_id(headers: Mapping[str, str]) -> str:
+    """The client's own when it is one short word of printable ASCII, else a new one. `headers`: names in lower case."""
+    given = headers.get(REQUEST_ID_HEADER)
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+
+
+def error_headers(error: RouterError) -> dict[str, str]:
+    """The headers that belong to this error's status."""
     headers = {}
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))
@@ -35,15 +45,15 @@ def said_with(error: RouterError) -> dict[str, str]:
     return headers
 
 
-def refusal(error: RouterError, body: bytes, name: str, more: Mapping[str, str]) -> SimpleResponse:
-    """`body`: the error in the words of the API; `name`: the request's id."""
-    headers = {"content-type": "application/json", REQUEST_ID_HEADER: name, **more, **said_with(error)}
+def refusal(error: RouterError, body: bytes, id_: str, more: Mapping[str, str]) -> SimpleResponse:
+    """`body`: the error in its API's format. `id_`: the request's. `more`: further headers."""
+    headers = {"content-type": "application/json", REQUEST_ID_HEADER: id_, **more, **error_headers(error)}
     return SimpleResponse(error.status, body, headers)
 
 
 async def router_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RouterError)
-    return _response(request, error.status, str(error), said_with(error), error.code)
+    return _response(request, error.status, str(error), error_headers(error), error.code)
 
 
 async def http_error(request: Request, error: Exception) -> Response:
@@ -53,9 +63,8 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 
 async def unexpected_error(request: Request, error: Exception) -> Response:
-    """The kind of error is in the log; the client learns that it is not to blame. Starlette raises the error once more,
-    which ends the connection; the client is told."""
-    headers = {REQUEST_ID_HEADER: request_id(headers_of(request.scope)), "connection": "close"}
+    """The log names the kind of error. Starlette raises the error again, which ends the connection."""
+    headers = {REQUEST_ID_HEADER: request_id(request_headers(request.scope)), "connection": "close"}
     log.error("request failed", request_id=headers[REQUEST_ID_HEADER], error=type(error).__name__)
     return _response(request, 500, FAILED, headers)
 
@@ -63,6 +72,6 @@ async def unexpected_error(request: Request, error: Exception) -> Response:
 def _response(
     request: Request, status: int, message: str, headers: Mapping[str, str], code: str | None = None
 ) -> Response:
-    named = {REQUEST_ID_HEADER: request_id(headers_of(request.scope)), **headers}
+    all_headers = {REQUEST_ID_HEADER: request_id(request_headers(request.scope)), **headers}
     content = error_format_of(request.scope["path"]).error(status, message, code)
-    return Response(content, status, named, "application/json")
+    return Response(content, status, all_headers, "application/json")

@@ -1,4 +1,4 @@
-"""One request, top to bottom: who asks, what is asked, who may answer, the answer, and what is told of it after."""
+"""One request, top to bottom: access, body, plan, answer, record."""
 
 import time
 from collections.abc import Mapping
@@ -13,17 +13,15 @@ from edge_router.contract import REQUEST_ID_HEADER
 from edge_router.controller.api import LlmRequest, OperationSpec
 from edge_router.controller.auth.size import check_size, largest
 from edge_router.controller.caller import Caller
-from edge_router.controller.controller import Controller
-from edge_router.controller.error_response import FAILED, headers_of, refusal
-from edge_router.controller.record import RequestRecord
-from edge_router.controller.routing.context import RequestContext
-from edge_router.controller.routing.plan import Plan
-from edge_router.controller.runtime import Runtime
-from edge_router.controller.telemetry.request_id import request_id
+from edge_router.controller.error_response import FAILED, refusal, request_headers, request_id
+from edge_router.controller.routing import Plan, RequestContext
+from edge_router.controller.runtime import Controller, Runtime
+from edge_router.controller.telemetry import RequestRecord
+from edge_router.controller.upstream import Outcome
 from edge_router.errors import RouterError
 
-PASSED_ON = ("accept", "tracestate", "anthropic-version", "anthropic-beta")
-"""Client headers an upstream may see. Authorization is not among them: each upstream has its own key."""
+FORWARDED_HEADERS = ("accept", "tracestate", "anthropic-version", "anthropic-beta")
+"""The client's headers that an upstream may see. Authorization is not one: each upstream has a key of its own."""
 
 log = structlog.get_logger()
 
@@ -42,22 +40,22 @@ class ExchangeEndpoint:
 async def plan_request(runtime: Runtime, request: LlmRequest, caller: Caller, headers: Mapping[str, str]) -> Plan:
     """Raises what `Router.plan` raises."""
     now = datetime.now().astimezone()
-    return await runtime.router.plan(request, RequestContext(headers, caller, runtime.upstreams.up, now))
+    return await runtime.router.plan(request, RequestContext(headers, caller, runtime.upstreams.is_up, now))
 
 
 class Exchange:
-    """One request and its answer."""
+    """One request and its answer. It alone fills the request's record."""
 
     def __init__(self, controller: Controller, spec: OperationSpec, scope: Scope, receive: Receive, send: Send) -> None:
         self._controller = controller
-        self._assembly = controller.runtime  # a reload does not touch a request under way
+        self._runtime = controller.runtime  # a reload does not affect a request in progress
         self._spec = spec
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._headers = headers_of(scope)
+        self._headers = request_headers(scope)
         self._record = RequestRecord(
-            request_id(self._headers), self._spec.operation, traceparent=self._headers.get("traceparent")
+            request_id(self._headers), spec.operation, traceparent=self._headers.get("traceparent")
         )
         self._plan: Plan | None = None
 
@@ -67,7 +65,7 @@ class Exchange:
         try:
             await self._answer()
         except ClientDisconnectedError:
-            record.outcome = "client left"
+            record.outcome = Outcome.CLIENT_DISCONNECTED
         except RouterError as error:
             await self._refuse(error)
         except Exception as error:
@@ -80,37 +78,46 @@ class Exchange:
             telemetry.report(record)
 
     async def _answer(self) -> None:
-        access, settings, record = self._controller.access, self._controller.settings, self._record
-        caller = access.admit(self._scope["headers"])
-        record.key = caller.name
-        with self._controller.room.reservation() as reserve:
+        authenticator, settings = self._controller.authenticator, self._controller.settings
+        caller = authenticator.admit(self._scope["headers"])
+        self._record.key = caller.name
+        with self._controller.body_budget.reservation() as reserve:
             body = await read_body(
                 self._scope, self._receive, limit=largest(settings), seconds=settings.receive_seconds, reserve=reserve
             )
-            request = self._spec.parse(body, self._assembly.routes.names)
+            request = self._spec.parse(body, self._runtime.config.names)
             check_size(body, request, settings)
-            plan = self._plan = await plan_request(self._assembly, request, caller, self._headers)
-            plan.describe(record)
+            plan = await plan_request(self._runtime, request, caller, self._headers)
+            self._plan = plan
+            self._record.add_plan(plan)
             try:
-                await self._assembly.upstreams.answer(
-                    request, plan, self._spec.error_format, self._passed(), record, self._receive, self._send
-                )
+                await self._forward(request, plan)
             finally:
-                access.spend(caller, (record.prompt_tokens or 0) + (record.completion_tokens or 0))
+                authenticator.spend(caller, (self._record.prompt_tokens or 0) + (self._record.completion_tokens or 0))
 
-    def _passed(self) -> dict[str, str]:
-        passed = {name: self._headers[name] for name in PASSED_ON if name in self._headers}
+    async def _forward(self, request: LlmRequest, plan: Plan) -> None:
+        upstreams, headers = self._runtime.upstreams, self._forwarded_headers()
+        forwarding = upstreams.forwarding(request, plan, self._spec.error_format, headers, self._record.request_id)
+        try:
+            await forwarding.run(self._receive, self._send)
+        finally:
+            self._record.add_report(forwarding.report)
+            if plan.shadow is not None and forwarding.report.answered_at is not None:
+                upstreams.shadow(plan.shadow, request, headers)
+
+    def _forwarded_headers(self) -> dict[str, str]:
+        headers = {name: self._headers[name] for name in FORWARDED_HEADERS if name in self._headers}
         if self._record.traceparent is not None:
-            passed["traceparent"] = self._record.traceparent
-        return passed | {REQUEST_ID_HEADER: self._record.request_id}
+            headers["traceparent"] = self._record.traceparent
+        return headers | {REQUEST_ID_HEADER: self._record.request_id}
 
     async def _refuse(self, error: RouterError) -> None:
-        """An error says what was decided too, once something was."""
+        """An error response also names the decision, once there is one."""
         self._record.error = type(error).__name__
         self._record.status = error.status
-        said: dict[str, str] = {}
+        headers: dict[str, str] = {}
         if self._plan is not None:
             first = self._plan.upstreams[0]
-            said = self._plan.headers(first, self._assembly.routes.upstreams[first].model)
+            headers = self._plan.headers(first, self._runtime.config.upstreams[first].model)
         body = self._spec.error_format.error(error.status, str(error), error.code)
-        await refusal(error, body, self._record.request_id, said).send(self._send)
+        await refusal(error, body, self._record.request_id, headers).send(self._send)

@@ -1,4 +1,4 @@
-"""Runs the controller until it is told to stop."""
+"""Serves the controller until it is stopped."""
 
 from collections.abc import Sequence
 from typing import NoReturn
@@ -9,12 +9,15 @@ from edge_router.asgi.process import check_port_free, run, serve_http, stop_sign
 from edge_router.controller.app import app
 from edge_router.controller.auth.exposure import check_exposed
 from edge_router.controller.auth.keys import AccessKeys
-from edge_router.controller.controller import Controller
+from edge_router.controller.runtime import Controller
 from edge_router.controller.settings import Settings
 
 
 def prepare(settings: Settings) -> AccessKeys | None:
-    """The access keys. Raises ConfigError where they cannot be read, anybody could ask, or nobody can listen."""
+    """Reads the access keys.
+
+    Raises ConfigError when they cannot be read, when the address is open to the network without keys, or is in use.
+    """
     keys = AccessKeys(settings.keys) if settings.keys else None
     check_exposed(settings.host, keys, settings.insecure)
     check_port_free(settings.host, settings.port)
@@ -22,7 +25,7 @@ def prepare(settings: Settings) -> AccessKeys | None:
 
 
 def serve(controller: Controller, more: Sequence[BaseRoute] = ()) -> NoReturn:
-    """Serves until SIGINT or SIGTERM and ends the process; answers under way are finished first."""
+    """Serves until SIGINT or SIGTERM, finishes the answers in progress and ends the process."""
     settings = controller.settings
 
     async def main() -> None:

@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from edge_router.contract import ROUTER_SERVER_GRPC_PORT, ROUTER_SERVER_HTTP_PORT, ROUTER_SERVER_METRICS_PORT
+from edge_router.settings import BodyLimits
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(BodyLimits):
     """Settings of the light server. gRPC or metrics port 0 = off."""
-
-    model_config = SettingsConfigDict(env_prefix="EDGE_ROUTER_", frozen=True)
 
     host: str = "127.0.0.1"
     http_port: int = Field(ROUTER_SERVER_HTTP_PORT, ge=1, le=65535)
@@ -21,9 +19,6 @@ class ServerSettings(BaseSettings):
     overrides: Path | None = None
     model_control: Literal["none", "explicit"] = "none"
 
-    body_bytes: int = Field(8 * 2**20, gt=0, description="a larger request is answered 413")
-    held_bytes: int = Field(64 * 2**20, gt=0, description="limit of all request bodies together; beyond it 503")
-    receive_seconds: float = Field(15, gt=0, description="deadline for receiving a whole request")
     answer_seconds: float = Field(30, gt=0, description="deadline of an inference")
     queue_requests: int = Field(256, gt=0, description="requests in the queue or in flight; one more is answered 503")
     memory_mb: int = Field(0, ge=0, description="limit of the process's private memory; 0 = no limit")

@@ -20,7 +20,7 @@ from edge_router.controller.auth.keys import AccessKeys
 from edge_router.controller.classifier import Labels
 from edge_router.controller.classifier.decision import Decision, Decisions
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.controller import Controller
+from edge_router.controller.runtime import Controller
 from edge_router.controller.settings import Settings
 
 LABELS = {TASK_ROUTER: ["Chatbot", "Code", "Zoé"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}

@@ -55,7 +55,7 @@ async def test_a_disconnect_after_the_first_byte_cancels_the_upstream_request(
         await asyncio.wait_for(upstream.cancelled.wait(), 15)
         while not lines:
             await asyncio.sleep(0.01)
-    assert [(line["event"], line["outcome"]) for line in lines] == [("request", "client left")]
+    assert [(line["event"], line["outcome"]) for line in lines] == [("request", "client_disconnected")]
 
 
 async def test_a_disconnect_does_not_disturb_another_client(client: aiohttp.ClientSession, upstream: Upstream) -> None:

@@ -58,7 +58,7 @@ async def test_not_ready_if_a_route_names_an_unknown_label(
     async with client.get(READY) as reply:
         problem = (await reply.json())["classifier"]
         assert reply.status == 503
-        assert "policies.task_router.routes: Cooode" in problem
+        assert "policies.task_router.routes: unknown label Cooode" in problem
 
 
 async def test_the_configuration_shows_the_source_of_keys_but_no_key(

@@ -8,7 +8,7 @@ from starlette.routing import Route
 from edge_router.controller.api.openapi import document
 from edge_router.controller.app import Endpoints
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.controller import Controller
+from edge_router.controller.runtime import Controller
 from edge_router.controller.settings import Settings
 
 

@@ -16,8 +16,8 @@ from edge_router.controller import settings as controller
 from edge_router.controller.api import KINDS, PATHS, Operation
 from edge_router.controller.classifier.decision import Decision
 from edge_router.controller.config import Conditions, RouterConfig, UpstreamConfig
-from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
+from edge_router.controller.telemetry import RequestRecord
 from edge_router.controller.telemetry.metrics import Metrics
 from edge_router.controller.telemetry.telemetry import Telemetry
 from edge_router.controller.upstream.breaker import BreakerState

@@ -24,10 +24,10 @@ from edge_router.controller.api import (
     UpstreamRequest,
 )
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
 from edge_router.controller.settings import RequestLimits
-from edge_router.controller.upstream import pool as room
+from edge_router.controller.upstream import ForwardingReport, Outcome
+from edge_router.controller.upstream import forwarding as forwarding_module
 from edge_router.controller.upstream.connector import UpstreamConnector
 from edge_router.controller.upstream.pool import UpstreamPool
 from edge_router.errors import RouterError
@@ -58,12 +58,7 @@ class GivenRequest:
         return UpstreamRequest(Operation.CHAT, self.body, self.translation) if Operation.CHAT in speaks else None
 
 
-class GivenSurface:
-    operation = Operation.CHAT
-
-    def parse(self, body: bytes) -> GivenRequest:
-        return GivenRequest(body)
-
+class GivenErrorFormat:
     def error(self, status: int, message: str, code: str | None = None) -> bytes:
         return orjson.dumps({"error": {"message": message, "type": "server_error", "param": None, "code": code}})
 
@@ -79,15 +74,15 @@ class GivenPlan(Plan):
 
 @dataclass
 class Address:
-    """The ASGI application: every request goes to `plan`. `records` of those that are over."""
+    """An ASGI application that sends every request to `plan`. `reports`: those of the requests that are over."""
 
     routes: Mapping[str, Any]
     limits: RequestLimits
     plan: Plan
     connector: aiohttp.TCPConnector | None = None
-    surface: GivenSurface = field(default_factory=GivenSurface)
+    error_format: GivenErrorFormat = field(default_factory=GivenErrorFormat)
     translation: type[ResponseTranslation] | None = None
-    records: list[RequestRecord] = field(default_factory=list)
+    reports: list[ForwardingReport] = field(default_factory=list)
     reported: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,36 +90,38 @@ class Address:
             await self._lifespan(receive, send)
             return
         body = await read_body(scope, receive, limit=2**30, seconds=15)
-        record = RequestRecord("request-1", Operation.CHAT)
+        request = GivenRequest(body, translation=self.translation)
+        forwarding = self.upstreams.forwarding(request, self.plan, self.error_format, {}, "request-1")
+        report = forwarding.report
         try:
-            await self.upstreams.answer(
-                GivenRequest(body, translation=self.translation), self.plan, self.surface, {}, record, receive, send
-            )
+            await forwarding.run(receive, send)
         except ClientDisconnectedError:
-            record.outcome = "client left"
+            report.outcome = Outcome.CLIENT_DISCONNECTED
         except RouterError as error:
             headers = {} if error.retry_after is None else {"retry-after": str(round(error.retry_after))}
-            content = self.surface.error(error.status, str(error), error.code)
+            content = self.error_format.error(error.status, str(error), error.code)
             await SimpleResponse(error.status, content, headers | {"content-type": "application/json"}).send(send)
         finally:
+            if self.plan.shadow is not None and report.answered_at is not None:
+                self.upstreams.shadow(self.plan.shadow, request, {})
             async with self.reported:
-                self.records.append(record)
+                self.reports.append(report)
                 self.reported.notify_all()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         async with aiohttp.ClientSession(connector=self.connector or UpstreamConnector()) as session:
-            routes = RouterConfig.model_validate(self.routes)
-            self.upstreams = UpstreamPool(routes, session, self.limits, routes.read_keys())
+            config = RouterConfig.model_validate(self.routes)
+            self.upstreams = UpstreamPool(config, session, self.limits, config.read_keys())
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def record(self) -> RequestRecord:
-        """Of the first request."""
+    async def report(self) -> ForwardingReport:
+        """The report of the first request, once it is over."""
         async with asyncio.timeout(DEADLINE), self.reported:
-            await self.reported.wait_for(lambda: self.records)
-        return self.records[0]
+            await self.reported.wait_for(lambda: self.reports)
+        return self.reports[0]
 
 
 class Start:
@@ -175,7 +172,7 @@ class Start:
 
 @pytest.fixture
 async def start(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
-    monkeypatch.setattr(room, "PAUSE", 0.01)
+    monkeypatch.setattr(forwarding_module, "PAUSE_SECONDS", 0.01)
     async with AsyncExitStack() as stack:
         yield Start(stack)
 

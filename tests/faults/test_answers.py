@@ -28,7 +28,7 @@ async def test_what_the_client_did_wrong_is_told_as_the_upstream_says_it(
     answer, content = await ask(client, stream)
     assert (answer.status, content) == (status, WRONG)
     assert (len(upstream.asked), len(other.asked)) == (1, 0)
-    assert (await address.record()).outcome == "answered"
+    assert (await address.report()).outcome == "answered"
 
 
 async def test_a_refusal_that_is_no_json_is_put_into_the_apis_shape(start: Start, upstream: FaultyUpstream) -> None:
@@ -77,8 +77,8 @@ async def test_a_whole_answer(start: Start, upstream: FaultyUpstream, script: Sc
     assert (answer.status, content) == (200, COMPLETION)
     assert answer.headers["content-length"] == str(len(COMPLETION))
     assert "content-encoding" not in answer.headers
-    record = await address.record()
-    assert (record.prompt_tokens, record.completion_tokens, record.attempts) == (3, 2, 1)
+    report = await address.report()
+    assert (report.usage.prompt, report.usage.completion, report.attempts) == (3, 2, 1)
 
 
 async def test_an_answer_of_100_mb(start: Start, upstream: FaultyUpstream) -> None:
@@ -95,7 +95,7 @@ async def test_an_answer_of_100_mb_that_is_cut_short_is_seen_to_be(start: Start,
     async with client.post("/", json={}) as answer:
         with pytest.raises(Exception, match="not completed"):
             await answer.read()
-    assert (await address.record()).outcome == "broke off"
+    assert (await address.report()).outcome == "stream_interrupted"
 
 
 async def test_a_client_that_asked_for_a_stream_gets_the_whole_and_the_reverse(
@@ -117,7 +117,7 @@ async def test_a_kept_connection_that_is_closed_at_its_next_use_costs_nobody_an_
     answer, content = await ask(client)
     assert (answer.status, is_good(content, False)) == (200, True)
     assert [asked.connection for asked in upstream.asked][3:] == [3]  # not the other one that is kept
-    assert [record.attempts for record in address.records] == [1, 1, 1]
+    assert [report.attempts for report in address.reports] == [1, 1, 1]
 
 
 async def test_a_redirect_is_not_followed(start: Start, upstream: FaultyUpstream) -> None:
@@ -163,7 +163,7 @@ async def test_a_model_that_is_still_loading_is_waited_for(start: Start, upstrea
     assert (answer.status, is_good(content, False), len(upstream.asked)) == (200, True, 3)
     assert answer.headers["x-edge-router-attempts"] == "3"
     assert "x-edge-router-fallback" not in answer.headers
-    assert (await address.record()).attempts == 3
+    assert (await address.report()).attempts == 3
 
 
 async def test_retries_have_a_budget(start: Start, upstream: FaultyUpstream) -> None:
@@ -216,5 +216,5 @@ async def test_a_finished_stream_without_its_last_word_is_whole(start: Start, up
     events = (chunk("good day"), chunk(finish="length"))
     upstream.script = chunked(*events)
     assert (await ask(client, True))[1] == b"".join(events)
-    assert (await address.record()).outcome == "answered"
+    assert (await address.report()).outcome == "answered"
     assert DONE not in b"".join(events)

@@ -122,5 +122,5 @@ async def test_somebody_else_answers(
     assert (answer.status, is_good(content, stream)) == (200, True)
     assert answer.headers["x-edge-router-attempts"] == "2"
     assert answer.headers["x-edge-router-fallback"].startswith("first ")
-    record = await address.record()
-    assert (record.upstream, record.outcome, record.attempts) == ("second", "answered", 2)
+    report = await address.report()
+    assert (report.upstream, report.outcome, report.attempts) == ("second", "answered", 2)

@@ -45,7 +45,7 @@ async def test_a_client_that_leaves_takes_its_upstream_along(
     upstream.scripts.append(script)
     await leave(client, stream, upstream.came, heard)
     await asyncio.wait_for(upstream.left.wait(), WITHIN)
-    assert (await address.record()).outcome == "client left"
+    assert (await address.report()).outcome == "client_disconnected"
     assert address.upstreams.states()["first"].running == 0
     assert is_good((await ask(client))[1], False)
 
@@ -57,14 +57,14 @@ async def test_a_client_that_leaves_while_somebody_else_is_asked(
     upstream.script, other.script = [Then.RESET], [Then.SILENCE]
     await leave(client, False, other.came, b"")
     await asyncio.wait_for(other.left.wait(), WITHIN)
-    assert (await address.record()).outcome == "client left"
+    assert (await address.report()).outcome == "client_disconnected"
 
 
 async def test_a_client_that_leaves_before_the_same_is_asked_again(start: Start, upstream: FaultyUpstream) -> None:
     address, client = await start({"first": upstream}, **PATIENT)
     upstream.script = [reply(b"", "503 Busy", "retry-after: 4"), Then.KEEP]
     await leave(client, False, upstream.came, b"")
-    assert (await asyncio.wait_for(address.record(), WITHIN)).outcome == "client left"
+    assert (await asyncio.wait_for(address.report(), WITHIN)).outcome == "client_disconnected"
     assert len(upstream.asked) == 1
 
 
@@ -135,7 +135,7 @@ async def test_a_client_that_never_reads_is_given_up(start: Start, upstream: Fau
     upstream.script = Endless()
     async with client.post("/", json={"stream": True}):
         await asyncio.wait_for(upstream.left.wait(), DEADLINE)
-        assert (await address.record()).outcome == "client left"
+        assert (await address.report()).outcome == "client_disconnected"
 
 
 async def test_a_client_that_reads_byte_by_byte_gets_everything(
@@ -157,7 +157,7 @@ async def test_a_client_that_closes_its_half_after_asking_is_gone(
     upstream.script = [*chunked(chunk("good"), end=False), Then.SILENCE]
     sock.shutdown(socket.SHUT_WR)
     await asyncio.wait_for(upstream.left.wait(), DEADLINE)
-    assert (await address.record()).outcome == "client left"
+    assert (await address.report()).outcome == "client_disconnected"
 
 
 async def test_a_client_that_resets_its_connection_is_gone(
@@ -169,7 +169,7 @@ async def test_a_client_that_resets_its_connection_is_gone(
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     sock.close()
     await asyncio.wait_for(upstream.left.wait(), WITHIN)
-    assert (await address.record()).outcome == "client left"
+    assert (await address.report()).outcome == "client_disconnected"
 
 
 async def test_a_thousand_idle_connections_keep_nobody_waiting(start: Start, upstream: FaultyUpstream) -> None:
@@ -206,7 +206,7 @@ async def test_a_full_queue_says_so_at_once(
         assert answer.headers["x-edge-router-fallback"].startswith("first is busy")
     else:
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-        assert (await address.record()).outcome == "refused"
+        assert (await address.report()).outcome == "refused"
     running.cancel()
 
 

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.upstream import pool as room
+from edge_router.controller.upstream import forwarding
 from tests.api.conftest import Control, GivenClassifier, control
 from tests.faults.conftest import DEADLINE, QUICK
 from tests.faults.test_before_the_first_byte import CASES, Case
@@ -29,7 +29,7 @@ SURFACES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 async def client(control: Control, upstream: FaultyUpstream, monkeypatch: pytest.MonkeyPatch) -> aiohttp.ClientSession:
-    monkeypatch.setattr(room, "PAUSE", 0.01)
+    monkeypatch.setattr(forwarding, "PAUSE_SECONDS", 0.01)
     monkeypatch.setenv("CANARY_KEY", "sk-CANARY")
     speaks = ["chat", "messages", "ollama_chat"]
     url = f"http://127.0.0.1:{upstream.port}/v1"

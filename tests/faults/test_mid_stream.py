@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 import pytest
 
-from edge_router.controller.upstream import relay
+from edge_router.controller.upstream import stream_answer
 from tests.faults.conftest import DEADLINE, Start
 from tests.faults.test_before_the_first_byte import ask, is_good
 from tests.faults.upstream import DONE, PINGS, STREAM, FaultyUpstream, Script, Then, chunk, chunked
@@ -125,7 +125,7 @@ async def test_a_stream_is_the_clients_byte_for_byte(start: Start, upstream: Fau
     upstream.scripts.append(case.script)
     answer, content = await ask(client, True)
     assert (answer.status, content) == (200, case.sent)
-    assert (await address.record()).outcome == "answered"
+    assert (await address.report()).outcome == "answered"
     assert is_good((await ask(client, True))[1], True)
 
 
@@ -142,8 +142,8 @@ async def test_a_stream_that_breaks_off_ends_with_one_error(
     assert (error.count(b"data: "), error[-2:], DONE in error) == (1, b"\n\n", False)
     assert orjson.loads(error.removeprefix(b"data: "))["error"]["message"].startswith("upstream 'first' ")
     assert len(other.asked) == 0
-    record = await address.record()
-    assert (record.outcome, record.status, record.attempts) == ("broke off", 200, 1)
+    report = await address.report()
+    assert (report.outcome, report.status, report.attempts) == ("stream_interrupted", 200, 1)
     assert is_good((await ask(client, True))[1], True)
 
 
@@ -204,14 +204,14 @@ async def test_tokens_are_counted_however_the_stream_is_cut(
     upstream.script = chunked(*pieces, kind="application/x-ndjson" if api == "Ollama" else "text/event-stream")
     async with client.post("/", json={"stream": True}) as answer:
         assert await answer.read() == content
-    record = await address.record()
-    assert (record.prompt_tokens, record.completion_tokens) == (7, 9)
+    report = await address.report()
+    assert (report.usage.prompt, report.usage.completion) == (7, 9)
 
 
 async def test_pings_are_not_held_back_for_long(
     start: Start, upstream: FaultyUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "OPENING_SECONDS", 0.2)
+    monkeypatch.setattr(stream_answer, "HELD_SECONDS", 0.2)
     _, client = await start({"first": upstream})
     upstream.script = PINGS
     async with asyncio.timeout(DEADLINE), client.post("/", json={"stream": True}) as answer:
@@ -271,6 +271,6 @@ async def test_every_cut_of_a_stream_reaches_the_client_as_it_is(start: Start, u
         upstream.scripts.append([*chunked(content[:at], content[at:]), Then.KEEP])
         async with client.post("/", json={"stream": True}) as answer:
             assert await answer.read() == content, at
-    assert {(record.outcome, record.prompt_tokens, record.completion_tokens) for record in address.records} == {
+    assert {(report.outcome, report.usage.prompt, report.usage.completion) for report in address.reports} == {
         ("answered", 7, 9)
     }

@@ -29,12 +29,12 @@ async def test_an_upstream_that_fails_is_left_alone_and_taken_back(start: Start,
     for _ in range(5):
         assert (await ask(client))[0].status == 502
     assert address.upstreams.states()["first"].breaker == BreakerState.OPEN
-    assert not address.upstreams.up("first")
+    assert not address.upstreams.is_up("first")
     answer, content = await ask(client)
     assert (answer.status, is_error(answer, content), answer.headers["retry-after"]) == (503, True, "1")
     assert len(upstream.asked) == 5
     upstream.script = None
-    await until(lambda: address.upstreams.up("first"))
+    await until(lambda: address.upstreams.is_up("first"))
     assert is_good((await ask(client))[1], False)
     assert address.upstreams.states()["first"].breaker == BreakerState.CLOSED
 
@@ -86,7 +86,7 @@ async def test_shadows_are_left_out_when_there_are_many(start: Start, upstream: 
         with capture_logs() as lines:
             for _ in range(12):
                 assert is_good((await ask(client))[1], False)
-        assert [line["event"] for line in lines] == ["shadow left out"] * 4
+        assert [line["event"] for line in lines] == ["shadow skipped"] * 4
         assert len(candidate.asked) <= 8
 
 
@@ -97,7 +97,7 @@ async def test_a_shadow_does_not_wait_for_its_turn(start: Start, upstream: Fault
         with capture_logs() as lines:
             for _ in range(3):
                 await ask(client)
-        assert [line["event"] for line in lines] == ["shadow left out"] * 2
+        assert [line["event"] for line in lines] == ["shadow skipped"] * 2
 
 
 async def test_who_waits_for_an_upstream_that_fails_meanwhile_is_told(start: Start, upstream: FaultyUpstream) -> None:
@@ -114,12 +114,12 @@ async def test_an_answer_shows_that_an_upstream_is_back(start: Start, upstream: 
     upstream.there = False
     address, client = await start({"first": upstream})
     watching = asyncio.create_task(address.upstreams.watch())
-    await until(lambda: not address.upstreams.up("first"))
+    await until(lambda: not address.upstreams.is_up("first"))
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
     assert is_good((await ask(client))[1], False)
-    assert address.upstreams.up("first")
+    assert address.upstreams.is_up("first")
 
 
 async def test_an_upstream_that_is_gone_is_noticed_and_one_that_is_back_too(
@@ -131,13 +131,13 @@ async def test_an_upstream_that_is_gone_is_noticed_and_one_that_is_back_too(
         with capture_logs() as lines:
             watching = asyncio.create_task(address.upstreams.watch())
             assert is_good((await ask(client))[1], False)
-            assert address.upstreams.up("first")
+            assert address.upstreams.is_up("first")
             upstream.script = [Then.RESET]
             upstream.there = False
             await ask(client)
-            await until(lambda: not address.upstreams.up("first"))  # long before the next look that was due
+            await until(lambda: not address.upstreams.is_up("first"))  # long before the next look that was due
             upstream.script, upstream.there = None, True
-            await until(lambda: address.upstreams.up("first"))
+            await until(lambda: address.upstreams.is_up("first"))
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
@@ -150,7 +150,7 @@ async def test_whoever_answers_a_probe_is_there(start: Start, upstream: FaultyUp
     address, _ = await start({"first": upstream})
     watching = asyncio.create_task(address.upstreams.watch())
     await asyncio.wait_for(upstream.probed.wait(), DEADLINE)
-    await until(lambda: address.upstreams.up("first") == up)
+    await until(lambda: address.upstreams.is_up("first") == up)
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
@@ -162,10 +162,10 @@ async def test_other_routes_keep_what_is_known_of_an_upstream_that_stays(
     address, client = await start({"first": upstream}, breaker_failures=1)
     upstream.script = BROKEN
     await ask(client)
-    stays = address.upstreams.succeeded_by(RouterConfig.model_validate(address.routes))
-    assert not stays.up("first")
+    stays = address.upstreams.reconfigured(RouterConfig.model_validate(address.routes))
+    assert not stays.is_up("first")
     changed = {**address.routes, "upstreams": {"first": {**address.routes["upstreams"]["first"], "model": "other"}}}
-    assert address.upstreams.succeeded_by(RouterConfig.model_validate(changed)).up("first")
+    assert address.upstreams.reconfigured(RouterConfig.model_validate(changed)).is_up("first")
 
 
 async def test_a_request_under_way_keeps_its_upstream_over_a_change_of_routes(
@@ -176,7 +176,7 @@ async def test_a_request_under_way_keeps_its_upstream_over_a_change_of_routes(
     asking = asyncio.create_task(ask(client))
     await asyncio.wait_for(upstream.came.wait(), DEADLINE)
     moved = {"first": {"url": f"http://127.0.0.1:{other.port}/v1", "model": "m"}}
-    address.upstreams = address.upstreams.succeeded_by(
+    address.upstreams = address.upstreams.reconfigured(
         RouterConfig.model_validate({**address.routes, "upstreams": moved})
     )
     await ask(client)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from edge_router.asgi.types import Application, Receive, Scope, Send
 from edge_router.controller.api import error_format_of
 from edge_router.controller.auth.hosts import Hosts
-from edge_router.controller.error_response import headers_of, refusal
-from edge_router.controller.telemetry.request_id import request_id
+from edge_router.controller.error_response import refusal, request_headers, request_id
 from edge_router.errors import ForbiddenError, RequestError, RouterError
 
 HEADERS = 100
@@ -53,6 +52,6 @@ class RequestGuard:
 
 
 async def _refuse(error: RouterError, scope: Scope, send: Send) -> None:
-    name = request_id(headers_of(scope))
+    name = request_id(request_headers(scope))
     body = error_format_of(scope["path"]).error(error.status, str(error))
     await refusal(error, body, name, {"connection": "close"}).send(send)

@@ -6,7 +6,6 @@ from typing import Any
 
 from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFIX
 from edge_router.controller.classifier import Decision, Decisions, DecisionSource
-from edge_router.controller.record import RequestRecord
 
 STRATEGY_PINNED = "pinned"
 """The client named the upstream or its model; no policy decided."""
@@ -75,16 +74,6 @@ class Plan:
             "level": self.source,  # deprecated name of `source`, which earlier clients read
             "degraded": self.degraded,
         }
-
-    def describe(self, record: RequestRecord) -> None:
-        """Copies the decision into the request's record."""
-        record.policy = self.policy
-        record.strategy = self.strategy
-        record.label = self.label
-        record.rule = self.rule
-        record.source = self.source
-        record.degraded = self.degraded
-        record.classified_in = self.classified_in
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

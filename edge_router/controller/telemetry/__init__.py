@@ -1,1 +1,6 @@
-"""What can be seen from outside: log, metrics, traces. Never what a prompt or an answer says."""
+"""Log lines, Prometheus metrics and OpenTelemetry traces of the requests."""
+
+from edge_router.controller.telemetry.record import RequestRecord
+from edge_router.controller.telemetry.telemetry import Telemetry
+
+__all__ = ["RequestRecord", "Telemetry"]

@@ -1,4 +1,4 @@
-"""The metrics of the old llm-router, under their names and with their meaning: dashboards read them on."""
+"""The metrics of NVIDIA's llm-router, under their names and with their meaning: its dashboards keep working."""
 
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -7,35 +7,36 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from edge_router.controller.record import RequestRecord
+from edge_router.controller.telemetry.record import RequestRecord
+from edge_router.controller.upstream import Outcome
 
 
 class LegacyMetrics:
-    """Where the old `model`, `llm` and `llm_name` held the label that was decided for, they still do. A request without
-    one goes by its upstream's name."""
+    """`model`, `llm` and `llm_name` hold the decided label, as in the original; the upstream's name when there is no
+    label."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def unsuffixed(name: str, meaning: str, *labels: str) -> Counter:
-            counter = Counter(name, meaning, labels, registry=None)
-            registry.register(_Unsuffixed(name, counter))
+        def unsuffixed(name: str, help_: str, *labels: str) -> Counter:
+            counter = Counter(name, help_, labels, registry=None)
+            registry.register(_UnsuffixedCollector(name, counter))
             return counter
 
-        def histogram(name: str, meaning: str, *labels: str) -> Histogram:
-            return Histogram(name, meaning, labels, registry=registry)
+        def histogram(name: str, help_: str, *labels: str) -> Histogram:
+            return Histogram(name, help_, labels, registry=registry)
 
-        self._requests = unsuffixed("num_requests", "Requests")
+        self._requests = unsuffixed("num_requests", "Requests.")
         self._per_policy: Callable[[str], Counter] = cache(
-            unsuffixed("requests_per_policy", "Requests by policy", "policy").labels
+            unsuffixed("requests_per_policy", "Requests by policy.", "policy").labels
         )
-        self._per_model = cache(unsuffixed("requests_per_model", "Requests by label", "model").labels)
-        self._strategies = cache(unsuffixed("routing_policy_usage", "Requests by strategy", "routing_policy").labels)
-        self._tokens = cache(unsuffixed("llm_token_usage", "Tokens", "llm_name", "category").labels)
-        self._success = Counter("request_success", "Requests answered", registry=registry)
-        self._failure = cache(Counter("request_failure", "Others, by kind", ["error_type"], registry=registry).labels)
-        self._latency = histogram("request_latency_seconds", "A request; of a stream, until it began")
-        self._selection = histogram("model_selection_time_seconds", "Until it was decided who answers")
-        self._response = cache(histogram("llm_response_time_seconds", "Until the LLM began to answer", "llm").labels)
-        self._overhead = histogram("proxy_overhead_latency_seconds", "The latency without these two")
+        self._per_model = cache(unsuffixed("requests_per_model", "Requests by label.", "model").labels)
+        self._strategies = cache(unsuffixed("routing_policy_usage", "Requests by strategy.", "routing_policy").labels)
+        self._tokens = cache(unsuffixed("llm_token_usage", "Tokens.", "llm_name", "category").labels)
+        self._success = Counter("request_success", "Answered requests.", registry=registry)
+        self._failure = cache(Counter("request_failure", "Failed requests.", ["error_type"], registry=registry).labels)
+        self._latency = histogram("request_latency_seconds", "Time of a request; of a stream, until its beginning.")
+        self._selection = histogram("model_selection_time_seconds", "Time to decide on the upstream.")
+        self._response = cache(histogram("llm_response_time_seconds", "Time until the LLM answers.", "llm").labels)
+        self._overhead = histogram("proxy_overhead_latency_seconds", "The latency without decision and LLM.")
 
     def observe(self, record: RequestRecord) -> None:
         self._requests.inc()
@@ -43,14 +44,14 @@ class LegacyMetrics:
             self._per_policy(record.policy).inc()
         if record.strategy is not None:
             self._strategies(record.strategy).inc()
-        if (kind := _failure(record)) is None:
+        if (kind := _failure_kind(record)) is None:
             self._success.inc()
         else:
             self._failure(kind).inc()
         if (llm := record.label or record.upstream) is not None:
             self._per_model(llm).inc()
             self._count_tokens(llm, record)
-        self._time(llm, record)
+        self._observe_times(llm, record)
 
     def _count_tokens(self, llm: str, record: RequestRecord) -> None:
         prompt, completion = record.prompt_tokens or 0, record.completion_tokens or 0
@@ -59,7 +60,7 @@ class LegacyMetrics:
             self._tokens(llm, "completion").inc(completion)
             self._tokens(llm, "total").inc(prompt + completion)
 
-    def _time(self, llm: str | None, record: RequestRecord) -> None:
+    def _observe_times(self, llm: str | None, record: RequestRecord) -> None:
         latency = record.answered_in if record.streamed else record.took
         if latency is not None:
             self._latency.observe(latency)
@@ -72,8 +73,8 @@ class LegacyMetrics:
             self._overhead.observe(max(latency - selection - response, 0.0))
 
 
-class _Unsuffixed(Collector):
-    """A counter under exactly its name, to which prometheus-client would add `_total`; its type is unknown for that."""
+class _UnsuffixedCollector(Collector):
+    """A counter under exactly its name. prometheus-client would add `_total`; the type is unknown for that reason."""
 
     def __init__(self, name: str, counter: Counter) -> None:
         self._name = name
@@ -86,10 +87,10 @@ class _Unsuffixed(Collector):
             yield renamed
 
 
-def _failure(record: RequestRecord) -> str | None:
-    """Of the old kinds; None for a success."""
-    if record.status is None or record.outcome == "broke off":
+def _failure_kind(record: RequestRecord) -> str | None:
+    """The original's word for a failure; None for a success."""
+    if record.status is None or record.outcome is Outcome.STREAM_INTERRUPTED:
         return "system"
-    if record.outcome == "client left":
+    if record.outcome is Outcome.CLIENT_DISCONNECTED:
         return "other"
     return None if record.status < 400 else f"{record.status // 100}xx"

@@ -1,4 +1,4 @@
-"""What Prometheus is told. The value of a label is a word of the configuration or of this package, never a client's."""
+"""Prometheus metrics. Label values come from the configuration or this package, never from a client."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -16,66 +16,63 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from edge_router import __version__
-from edge_router.controller.classifier.chain import ClassifierChain
-from edge_router.controller.record import RequestRecord
+from edge_router.controller.classifier import ClassifierChain
 from edge_router.controller.telemetry.legacy_metrics import LegacyMetrics
-from edge_router.controller.upstream.breaker import BreakerState
-from edge_router.controller.upstream.client import UpstreamState
+from edge_router.controller.telemetry.record import RequestRecord
+from edge_router.controller.upstream import BreakerState, UpstreamState
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each of ours
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
 
 NONE = "none"
-"""The value of a label where there is none: the upstream where nobody was asked."""
+"""Label value when there is none, such as the upstream of a request that was sent to none."""
 
-MS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.3, 1, 5)
-"""Seconds; of what the router does."""
-LLM = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-"""Seconds; of what an LLM does."""
+ROUTER_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.3, 1, 5)
+"""Seconds of the router's own work."""
+LLM_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+"""Seconds of an LLM's work."""
 
 STAGES = (
-    ("classify", "Until the prompt was classified, or given up", "classified_in", "source", MS),
-    ("queue", "Waiting for a place at the upstream", "queued_for", "upstream", MS),
-    ("first_byte", "From the request to the head of its answer", "answered_in", "upstream", LLM),
-    ("first_content", "From the request to the first word of its answer", "first_content_in", "upstream", LLM),
-    ("total", "From the request to the end of its answer", "took", "operation", LLM),
+    ("classify", "Time to classify the prompt, successful or not.", "classified_in", "source", ROUTER_BUCKETS),
+    ("queue", "Time in the queue of the upstream.", "queued_for", "upstream", ROUTER_BUCKETS),
+    ("first_byte", "Time from the request to the head of the answer.", "answered_in", "upstream", LLM_BUCKETS),
+    ("first_content", "Time from the request to the first token.", "first_content_in", "upstream", LLM_BUCKETS),
+    ("total", "Time from the request to the end of the answer.", "took", "operation", LLM_BUCKETS),
 )
-"""Name, meaning, the record's field of seconds and of the label, buckets."""
+"""Name, help, the record's field of seconds, the record's field of the label, buckets."""
 
-
-States = Callable[[], Mapping[str, UpstreamState]]
-"""Of the upstreams, by name, now."""
-
-
-Classifiers = Callable[[], ClassifierChain | None]
-"""The classifiers, now."""
+CurrentStates = Callable[[], Mapping[str, UpstreamState]]
+"""The present states of the upstreams, by name."""
+CurrentChain = Callable[[], ClassifierChain | None]
 
 
 class Metrics:
-    def __init__(self, upstreams: States, chain: Classifiers = lambda: None) -> None:
-        """Both are called when somebody asks for the metrics."""
+    """The registry of one controller."""
+
+    def __init__(self, states: CurrentStates, chain: CurrentChain = lambda: None) -> None:
+        """Both are called at each scrape."""
         self._registry = registry = CollectorRegistry()
 
-        def counter(name: str, meaning: str, *labels: str) -> Callable[..., Counter]:
-            return cache(Counter(f"edge_router_{name}", meaning, labels, registry=registry).labels)
+        def counter(name: str, help_: str, *labels: str) -> Callable[..., Counter]:
+            return cache(Counter(f"edge_router_{name}", help_, labels, registry=registry).labels)
 
-        self._requests = counter("requests", "Requests", "operation", "status", "outcome")
-        self._routed = counter("routed", "Requests by decision and by who answered", "policy", "label", "upstream")
-        self._levels = counter("decisions", "Decisions by source", "source")
-        self._degraded = counter("degraded", "Requests decided worse than a healthy system would", "source")
-        self._fallbacks = counter("fallbacks", "Requests that not their first choice answered", "upstream")
-        self._retries = counter("retries", "Further attempts at upstreams", "operation")
-        self._refusals = counter("errors", "Requests that ended with an error of the router", "error")
-        self._tokens = counter("tokens", "Tokens, as upstreams count them", "upstream", "kind")
+        self._requests = counter("requests", "Requests.", "operation", "status", "outcome")
+        self._routed = counter("routed", "Answered requests by decision and upstream.", "policy", "label", "upstream")
+        self._decisions = counter("decisions", "Routing decisions by their source.", "source")
+        self._degraded = counter("degraded", "Requests that a healthy system might have routed differently.", "source")
+        self._fallbacks = counter("fallbacks", "Requests answered by a fallback upstream.", "upstream")
+        self._retries = counter("retries", "Attempts after the first one.", "operation")
+        self._errors = counter("errors", "Requests that ended with an error of the router.", "error")
+        self._tokens = counter("tokens", "Tokens, as the upstreams count them.", "upstream", "kind")
         self._stages = [
-            (cache(Histogram(f"edge_router_{name}_seconds", meaning, [by], registry=registry, buckets=buckets).labels),
+            (cache(Histogram(f"edge_router_{name}_seconds", help_, [by], registry=registry, buckets=buckets).labels),
              seconds, by)
-            for name, meaning, seconds, by, buckets in STAGES
+            for name, help_, seconds, by, buckets in STAGES
         ]  # fmt: skip
         self._legacy = LegacyMetrics(registry)
-        registry.register(_Upstreams(upstreams))
-        registry.register(_Classifiers(chain))
+        registry.register(_UpstreamCollector(states))
+        registry.register(_ClassifierCollector(chain))
         ProcessCollector(registry=registry)
-        Info("edge_router_build", "What runs", registry=registry).info({"version": __version__})
+        Info("edge_router_build", "Version of the controller.", registry=registry).info({"version": __version__})
 
     def observe(self, record: RequestRecord) -> None:
         self._legacy.observe(record)
@@ -83,13 +80,13 @@ class Metrics:
         status = NONE if record.status is None else f"{record.status // 100}xx"
         self._requests(record.operation, status, record.outcome).inc()
         for histogram, seconds, by in self._stages:
-            took = getattr(record, seconds)
-            if took is not None:
-                histogram(getattr(record, by) or NONE).observe(took)
+            duration = getattr(record, seconds)
+            if duration is not None:
+                histogram(getattr(record, by) or NONE).observe(duration)
         if record.upstream is not None:
             self._routed(record.policy or NONE, record.label or NONE, upstream).inc()
         if record.source is not None:
-            self._levels(record.source).inc()
+            self._decisions(record.source).inc()
         if record.degraded is not None:
             self._degraded(record.source or NONE).inc()
         if record.fallback is not None:
@@ -97,50 +94,51 @@ class Metrics:
         if record.attempts > 1:
             self._retries(record.operation).inc(record.attempts - 1)
         if record.error is not None:
-            self._refusals(record.error).inc()
+            self._errors(record.error).inc()
         if record.prompt_tokens:
             self._tokens(upstream, "prompt").inc(record.prompt_tokens)
         if record.completion_tokens:
             self._tokens(upstream, "completion").inc(record.completion_tokens)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """(body, content type): Prometheus' text form, or OpenMetrics where `accept` asks for it."""
+        """(body, content type): Prometheus' text format, or OpenMetrics when `accept` asks for it."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
 
-class _Upstreams(Collector):
-    def __init__(self, states: States) -> None:
+class _UpstreamCollector(Collector):
+    def __init__(self, states: CurrentStates) -> None:
         self._states = states
 
     def collect(self) -> Iterable[Metric]:
-        up, left_alone, running, waiting = (
-            GaugeMetricFamily(f"edge_router_upstream_{name}", meaning, labels=["upstream"])
-            for name, meaning in (
-                ("up", "Whether it answers"),
-                ("breaker_open", "Whether it is left alone for a while, after failures"),
-                ("running", "Requests that it is answering"),
-                ("waiting", "Requests that wait for it"),
+        up, breaker_open, running, waiting = (
+            GaugeMetricFamily(f"edge_router_upstream_{name}", help_, labels=["upstream"])
+            for name, help_ in (
+                ("up", "1 while the upstream is up."),
+                ("breaker_open", "1 while the upstream's circuit breaker is not closed."),
+                ("running", "Requests in progress at the upstream."),
+                ("waiting", "Requests in the queue of the upstream."),
             )
         )
         for name, state in self._states().items():
             up.add_metric([name], state.up)
-            left_alone.add_metric([name], state.breaker != BreakerState.CLOSED)
+            breaker_open.add_metric([name], state.breaker != BreakerState.CLOSED)
             running.add_metric([name], state.running)
             waiting.add_metric([name], state.waiting)
-        return [up, left_alone, running, waiting]
+        return [up, breaker_open, running, waiting]
 
 
-class _Classifiers(Collector):
-    def __init__(self, chain: Classifiers) -> None:
-        self._ladder = chain
+class _ClassifierCollector(Collector):
+    def __init__(self, chain: CurrentChain) -> None:
+        self._chain = chain
 
     def collect(self) -> Iterable[Metric]:
-        up = GaugeMetricFamily("edge_router_classifier_up", "Whether the router-server is asked", labels=["server"])
-        running = GaugeMetricFamily("edge_router_classifier_running", "Decisions it is asked for", labels=["server"])
-        failures = CounterMetricFamily("edge_router_classifier_failures", "LlmRequest in vain", labels=["server"])
-        cache = CounterMetricFamily("edge_router_decision_cache", "Looks into the cache", labels=["result"])
-        chain = self._ladder()
+        prefix = "edge_router_classifier"
+        up = GaugeMetricFamily(f"{prefix}_up", "1 while the router-server is used.", labels=["server"])
+        running = GaugeMetricFamily(f"{prefix}_running", "Classifications in progress.", labels=["server"])
+        failures = CounterMetricFamily(f"{prefix}_failures", "Failed classifications.", labels=["server"])
+        cache = CounterMetricFamily("edge_router_decision_cache", "Lookups in the decision cache.", labels=["result"])
+        chain = self._chain()
         if chain is not None:
             for replica in chain.replicas:
                 up.add_metric([replica.name], replica.up)

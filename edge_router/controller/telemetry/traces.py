@@ -1,6 +1,7 @@
-"""One span a request, by OpenTelemetry's conventions for generative AI: https://opentelemetry.io/docs/specs/semconv/gen-ai.
+"""One span for each request, by OpenTelemetry's conventions for generative AI:
+https://opentelemetry.io/docs/specs/semconv/gen-ai.
 
-Needs the extra `traces`. Where spans are sent, and how many, is said by OpenTelemetry's own variables (`OTEL_*`).
+Needs the extra `traces`. OpenTelemetry's own variables (`OTEL_*`) say where spans are sent, and how many.
 """
 
 import os
@@ -16,19 +17,22 @@ from opentelemetry.util.types import AttributeValue
 
 from edge_router import __version__
 from edge_router.controller.api import OPERATIONS
-from edge_router.controller.record import RequestRecord
+from edge_router.controller.telemetry.record import RequestRecord
+from edge_router.controller.upstream import Outcome
 
 SERVICE = "edge-router-controller"
-"""The name of what sends, unless OTEL_SERVICE_NAME gives another."""
+"""The service name, unless OTEL_SERVICE_NAME gives another."""
 
-OURS = (
+RECORD_ATTRIBUTES = (
     "request_id", "key", "policy", "strategy", "label", "rule", "source", "degraded", "classified_in", "upstream",
     "attempts", "fallback", "queued_for", "answered_in", "streamed", "outcome",
 )  # fmt: skip
-"""Of the record, as `edge_router.*`."""
+"""Fields of the record that become attributes `edge_router.*`."""
 
 
 class Traces:
+    """One span for each request."""
+
     def __init__(self) -> None:
         named = {} if "OTEL_SERVICE_NAME" in os.environ else {SERVICE_NAME: SERVICE}
         self._provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
@@ -37,10 +41,10 @@ class Traces:
         self._propagator = TraceContextTextMapPropagator()
 
     def begin(self, record: RequestRecord) -> None:
-        """Puts our span between the client's and the upstream's: the record's `traceparent` is its own from here on."""
+        """Starts a span below the client's; the record's `traceparent` is that of the span from then on."""
         carrier = {} if record.traceparent is None else {"traceparent": record.traceparent}
-        above = self._propagator.extract(carrier)
-        record.span = self._tracer.start_span(record.operation.value, above, SpanKind.CLIENT)
+        parent = self._propagator.extract(carrier)
+        record.span = self._tracer.start_span(record.operation.value, parent, SpanKind.CLIENT)
         carrier = {}
         self._propagator.inject(carrier, set_span_in_context(record.span))
         record.traceparent = carrier.get("traceparent")
@@ -52,12 +56,12 @@ class Traces:
         if record.model is not None:
             span.update_name(f"{_operation(record)} {record.model}")
         span.set_attributes({name: value for name, value in _attributes(record).items() if value is not None})
-        if record.outcome != "answered":
+        if record.outcome is not Outcome.ANSWERED:
             span.set_status(StatusCode.ERROR)
         span.end()
 
     def close(self) -> None:
-        """Sends what is left."""
+        """Sends the remaining spans."""
         self._provider.shutdown()
 
 
@@ -74,5 +78,5 @@ def _attributes(record: RequestRecord) -> dict[str, AttributeValue | None]:
         "gen_ai.usage.output_tokens": record.completion_tokens,
         "gen_ai.response.time_to_first_chunk": record.first_content_in if record.streamed else None,
         "http.response.status_code": record.status,
-        "error.type": record.error or (record.outcome if record.outcome != "answered" else None),
-    } | {f"edge_router.{name}": getattr(record, name) for name in OURS}
+        "error.type": record.error or (None if record.outcome is Outcome.ANSWERED else record.outcome),
+    } | {f"edge_router.{name}": getattr(record, name) for name in RECORD_ATTRIBUTES}

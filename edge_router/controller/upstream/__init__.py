@@ -1,1 +1,19 @@
-"""The LLMs behind the address: who may be asked now, and an answer relayed as it comes."""
+"""The upstream LLMs: which can get a request now, and their answers relayed to the client."""
+
+from edge_router.controller.upstream.breaker import BreakerState
+from edge_router.controller.upstream.client import UpstreamState
+from edge_router.controller.upstream.connector import UpstreamConnector
+from edge_router.controller.upstream.errors import AllUpstreamsFailedError, UpstreamError
+from edge_router.controller.upstream.pool import UpstreamPool
+from edge_router.controller.upstream.report import ForwardingReport, Outcome
+
+__all__ = [
+    "AllUpstreamsFailedError",
+    "BreakerState",
+    "ForwardingReport",
+    "Outcome",
+    "UpstreamConnector",
+    "UpstreamError",
+    "UpstreamPool",
+    "UpstreamState",
+]

@@ -1,4 +1,4 @@
-"""An upstream that fails again and again is left alone for a while."""
+"""A circuit breaker: an upstream that fails again and again gets no requests for a while."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ class BreakerState(StrEnum):
 
 
 class CircuitBreaker:
-    """Opens after `failures` in a row; after `seconds` one request is let through, and its fate decides."""
+    """Opens after `failures` in a row. After `seconds` it lets one request through as a probe, whose result decides."""
 
     def __init__(self, failures: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = failures
@@ -30,22 +30,24 @@ class CircuitBreaker:
 
     @property
     def retry_in(self) -> float:
-        """Seconds until a request is let through again; 0 where one may be now."""
+        """Seconds until a request is let through; 0 when one may be sent now."""
         return 0 if self._opened is None else max(0, self._opened + self._seconds - self._clock())
 
     @property
     def admits(self) -> bool:
         return self._opened is None or (self.retry_in == 0 and not self._probing)
 
-    def enter(self) -> bool:
-        """A request that was admitted begins; whether it is the probe. What becomes of it is told by `began`,
-        `succeeded` and `failed`, and of a probe in any case by `left`."""
-        probe = self._opened is not None
-        self._probing = self._probing or probe
-        return probe
+    def admit(self) -> bool:
+        """An admitted request begins; returns True when it is the probe.
 
-    def began(self) -> None:
-        """It answers. A probe has told enough, but the next failure opens again."""
+        `response_started`, `succeeded` and `failed` tell its progress. A probe also needs `probe_ended` at its end.
+        """
+        is_probe = self._opened is not None
+        self._probing = self._probing or is_probe
+        return is_probe
+
+    def response_started(self) -> None:
+        """The upstream answers. That closes the breaker, but one more failure opens it again."""
         if self._opened is not None:
             self._opened = None
             self._probing = False
@@ -60,6 +62,6 @@ class CircuitBreaker:
         if self._failures >= self._limit and self.state != BreakerState.OPEN:
             self._opened = self._clock()
 
-    def left(self) -> None:
-        """A probe that told nothing makes room for another."""
+    def probe_ended(self) -> None:
+        """Allows another probe when this one had no result."""
         self._probing = False

@@ -1,4 +1,4 @@
-"""The way to one upstream: its address and key, how long it is waited for, and whether it can be gone."""
+"""The client of one upstream: its address and key, its time limits, its concurrency and its health."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ from yarl import URL
 from edge_router import __version__
 from edge_router.controller.api import ANTHROPIC_OPERATIONS, Operation
 from edge_router.controller.config import UpstreamConfig
-from edge_router.controller.record import RequestRecord
 from edge_router.controller.settings import RequestLimits
 from edge_router.controller.upstream.breaker import BreakerState, CircuitBreaker
 from edge_router.controller.upstream.errors import UpstreamError
 from edge_router.controller.upstream.limiter import ConcurrencyLimiter, QueueFullError
 
-FULL_SECONDS = 1
-"""After which a client whose request found the queue full may come again."""
-PROBES: Mapping[str, str] = {"openai": "/models", "anthropic": "/models", "ollama": "/api/version"}
-"""What is asked of each kind of upstream to see whether it is there: it costs it nothing."""
-
+BUSY_RETRY_SECONDS = 1
+"""`retry-after` of a request that found the queue full."""
+PROBE_PATHS: Mapping[str, str] = {"openai": "/models", "anthropic": "/models", "ollama": "/api/version"}
+"""The path of a health probe, by kind: it costs the upstream nothing."""
 ANTHROPIC_DEFAULTS: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
-"""Its API asks for the header; a client that leaves it out means the version that there has been since."""
+"""Anthropic's API requires this header; clients that leave it out get its only version so far."""
 
 log = structlog.get_logger()
 
 
 class UpstreamState(NamedTuple):
+    """`running` and `waiting` count requests."""
+
     up: bool
     breaker: BreakerState
     running: int
@@ -36,122 +36,109 @@ class UpstreamState(NamedTuple):
 
 
 class UpstreamClient:
-    def __init__(self, name: str, upstream: UpstreamConfig, key: str | None, limits: RequestLimits) -> None:
+    """Holds the state of one upstream; `response.send_request` sends the requests."""
+
+    def __init__(self, name: str, config: UpstreamConfig, key: str | None, limits: RequestLimits) -> None:
         self.name = name
-        self.upstream = upstream
+        self.config = config
         self.key = key
         self.breaker = CircuitBreaker(limits.breaker_failures, limits.breaker_seconds)
-        self.limiter = ConcurrencyLimiter(upstream.concurrency, upstream.queue)
-        self.suspected = asyncio.Event()
-        """Set when a request could not reach it: the next probe is due now."""
-        self._there = True
-        self.first_byte_seconds = upstream.first_byte_seconds or limits.first_byte_seconds
-        self.idle_seconds = upstream.idle_seconds or limits.idle_seconds
-        self.total_seconds = upstream.total_seconds
-        connect = upstream.connect_seconds or limits.connect_seconds
+        self.limiter = ConcurrencyLimiter(config.concurrency, config.queue)
+        self.probe_due = asyncio.Event()
+        """Set when a request could not reach the upstream."""
+        self._healthy = True
+        self.first_byte_seconds = config.first_byte_seconds or limits.first_byte_seconds
+        self.idle_seconds = config.idle_seconds or limits.idle_seconds
+        self.total_seconds = config.total_seconds
+        connect = config.connect_seconds or limits.connect_seconds
         self.timeout = aiohttp.ClientTimeout(total=None, connect=connect)
         self.probe_timeout = aiohttp.ClientTimeout(total=connect + limits.connect_seconds)
-        self.headers = {operation: _headers(upstream, key, operation) for operation in Operation}
-        self.urls = {operation: URL(upstream.address(operation)) for operation in upstream.operations}
-        self.probe = URL(upstream.base + PROBES[upstream.kind])
+        self.headers = {operation: _headers(config, key, operation) for operation in Operation}
+        self.urls = {operation: URL(config.address(operation)) for operation in config.operations}
+        self.probe_url = URL(config.base + PROBE_PATHS[config.kind])
 
-    def headers_for(self, operation: Operation, clients: Mapping[str, str]) -> dict[str, str]:
-        """`clients`: those of the client's headers that pass."""
-        return {
-            **(ANTHROPIC_DEFAULTS if operation in ANTHROPIC_OPERATIONS else {}),
-            **clients,
-            **self.headers[operation],
-        }
+    def request_headers(self, operation: Operation, forwarded: Mapping[str, str]) -> dict[str, str]:
+        """`forwarded`: the client's headers that the upstream may see."""
+        defaults = ANTHROPIC_DEFAULTS if operation in ANTHROPIC_OPERATIONS else {}
+        return {**defaults, **forwarded, **self.headers[operation]}
 
     @property
-    def up(self) -> bool:
-        return self._there and self.breaker.state != BreakerState.OPEN
+    def is_up(self) -> bool:
+        return self._healthy and self.breaker.state != BreakerState.OPEN
 
     @property
     def state(self) -> UpstreamState:
-        return UpstreamState(self.up, self.breaker.state, self.limiter.running, self.limiter.waiting)
+        return UpstreamState(self.is_up, self.breaker.state, self.limiter.running, self.limiter.waiting)
 
-    async def enter(self, record: RequestRecord) -> "Slot":
-        """Waits for its turn, which must be left. Raises UpstreamError where there is none."""
+    async def acquire(self) -> "Slot":
+        """Waits for a slot, which must be released.
+
+        Raises UpstreamError when the queue is full, the wait takes too long or the circuit breaker is open.
+        """
         self._check_breaker()
         try:
-            await self._wait_for_slot(record)
+            await self.limiter.acquire(self.first_byte_seconds)
         except QueueFullError:
-            reason = f"is busy; {self.limiter.waiting} requests wait for it"
-            raise UpstreamError(
-                self.name, reason, 503, FULL_SECONDS, retryable=False, counts_as_failure=False
-            ) from None
+            raise self._busy(f"is busy; {self.limiter.waiting} requests wait for it") from None
         except TimeoutError:
-            reason = f"was busy for {self.first_byte_seconds:g} s"
-            raise UpstreamError(
-                self.name, reason, 503, FULL_SECONDS, retryable=False, counts_as_failure=False
-            ) from None
+            raise self._busy(f"was busy for {self.first_byte_seconds:g} s") from None
         try:
-            self._check_breaker()  # it may have opened while this one waited
+            self._check_breaker()  # it may have opened during the wait
         except UpstreamError:
-            self.limiter.leave()
+            self.limiter.release()
             raise
-        return Slot(self, self.breaker.enter())
+        return Slot(self, self.breaker.admit())
 
-    async def _wait_for_slot(self, record: RequestRecord) -> None:
-        if self.limiter.free:
-            await self.limiter.enter(self.first_byte_seconds)
-            return
-        clock = asyncio.get_running_loop().time
-        since = clock()
-        try:
-            await self.limiter.enter(self.first_byte_seconds)
-        finally:
-            record.queued_for = (record.queued_for or 0) + clock() - since
+    def _busy(self, reason: str) -> UpstreamError:
+        return UpstreamError(self.name, reason, 503, BUSY_RETRY_SECONDS, retryable=False, counts_as_failure=False)
 
     def _check_breaker(self) -> None:
         if not self.breaker.admits:
-            wait = max(self.breaker.retry_in, FULL_SECONDS)
-            reason = "failed several times in a row and is left alone for a while"
+            wait = max(self.breaker.retry_in, BUSY_RETRY_SECONDS)
+            reason = "failed several times in a row and gets no requests for a while"
             raise UpstreamError(self.name, reason, 503, wait, retryable=False, counts_as_failure=False)
 
-    def began(self) -> None:
-        """It answers a request."""
-        self.breaker.began()
-        self.seen(None)
+    def response_started(self) -> None:
+        self.breaker.response_started()
+        self.report_health(None)
 
     def failed(self, failure: UpstreamError) -> None:
         if failure.counts_as_failure:
-            was = self.breaker.state
+            before = self.breaker.state
             self.breaker.failed()
-            if was != BreakerState.OPEN and self.breaker.state == BreakerState.OPEN:
-                log.warning("upstream left alone", upstream=self.name, reason=failure.reason)
+            if before != BreakerState.OPEN and self.breaker.state == BreakerState.OPEN:
+                log.warning("circuit opened", upstream=self.name, reason=failure.reason)
         else:
             self.breaker.succeeded()
         if failure.unreachable:
-            self.suspected.set()
+            self.probe_due.set()
 
-    def seen(self, problem: str | None) -> None:
-        """What a probe or an answer says of it; logged when it changes."""
-        if self._there != (problem is None):
-            self._there = problem is None
-            if self._there:
+    def report_health(self, problem: str | None) -> None:
+        """Takes the result of a probe or a response, and logs a change."""
+        if self._healthy != (problem is None):
+            self._healthy = problem is None
+            if self._healthy:
                 log.info("upstream up", upstream=self.name)
             else:
                 log.warning("upstream down", upstream=self.name, reason=problem)
 
 
-def _headers(upstream: UpstreamConfig, key: str | None, operation: Operation) -> Mapping[str, str]:
+def _headers(config: UpstreamConfig, key: str | None, operation: Operation) -> Mapping[str, str]:
     return {
         "accept-encoding": "identity",
         "content-type": "application/json",
         "user-agent": f"edge-llm-router/{__version__}",
-        **(upstream.key_headers(key, operation) if key else {}),
+        **(config.key_headers(key, operation) if key else {}),
     }
 
 
 class Slot(NamedTuple):
-    """A request's, at a link. `probe`: the breaker waits for its fate."""
+    """A request's place at an upstream. `is_probe`: the circuit breaker waits for its result."""
 
     client: UpstreamClient
-    probe: bool
+    is_probe: bool
 
-    def leave(self) -> None:
-        if self.probe:
-            self.client.breaker.left()
-        self.client.limiter.leave()
+    def release(self) -> None:
+        if self.is_probe:
+            self.client.breaker.probe_ended()
+        self.client.limiter.release()

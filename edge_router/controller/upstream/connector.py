@@ -1,4 +1,4 @@
-"""Connections to upstreams: aiohttp's, without a part of its work that no stream needs."""
+"""Connections to upstreams: aiohttp's, without one part of its work for each chunk of a stream."""
 
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ from aiohttp.client_proto import ResponseHandler
 
 
 class UpstreamConnector(TCPConnector):
-    """Opens as many connections as are asked for: what an upstream is sent at once is its gate's to say."""
+    """Opens any number of connections: the concurrency limiter of each upstream decides how many requests it gets."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(limit=0, **given)
@@ -16,9 +16,9 @@ class UpstreamConnector(TCPConnector):
 
 
 class Handler(ResponseHandler):
-    """Since 3.14 aiohttp goes on reading after each chunk it hands out, also where it never stopped: it calls parser
-    and transport for nothing, for each word of an answer."""
+    """Since 3.14 aiohttp resumes reading after each chunk, also when it never paused: it calls parser and transport for
+    nothing, once for each word of an answer."""
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        if getattr(self, "_reading_paused", True):  # a version that does not know the name is left to itself
+        if getattr(self, "_reading_paused", True):  # a version without this attribute decides by itself
             super().resume_reading(resume_parser)

@@ -1,4 +1,4 @@
-"""How long one task waits for each of many things, one after the other."""
+"""One timer for the many waits of a task."""
 
 import asyncio
 import math
@@ -7,51 +7,54 @@ from typing import Self
 
 
 class DeadlineTimer:
-    """`with patience.until(when): await ...` raises TimeoutError as `asyncio.timeout_at(when)` does. Its one timer is
-    set again when it goes off, not for each wait: a stream waits twice a piece. `close` it in the end."""
+    """`with timer.until(when): await ...` raises TimeoutError as `asyncio.timeout_at(when)` does.
+
+    The timer is set again when it fires, not for each wait: relaying a stream waits twice for each chunk. `close` it in
+    the end.
+    """
 
     def __init__(self) -> None:
-        """Of the task that runs."""
+        """Must be created in the task that waits."""
         task = asyncio.current_task()
         assert task is not None
         self._task = task
         self._loop = task.get_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._until = math.inf
+        self._handle: asyncio.TimerHandle | None = None
+        self._deadline = math.inf
         self._cancelling = 0
-        self._ended = False
+        self._expired = False
         self.now = self._loop.time
 
     def until(self, when: float) -> Self:
-        """`when`: by `now`, and finite."""
-        self._until = when
+        """`when`: a finite reading of `now`."""
+        self._deadline = when
         return self
 
     def __enter__(self) -> None:
         self._cancelling = self._task.cancelling()
-        if self._timer is not None and self._timer.when() > self._until:
+        if self._handle is not None and self._handle.when() > self._deadline:
             self.close()
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._until, self._look)
+        if self._handle is None:
+            self._handle = self._loop.call_at(self._deadline, self._fire)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._until = math.inf
-        if self._ended:
-            self._ended = False
+        self._deadline = math.inf
+        if self._expired:
+            self._expired = False
             if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
                 raise TimeoutError from error
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
 
-    def _look(self) -> None:
-        self._timer = None
-        if self._until <= self.now():
-            self._ended = True
+    def _fire(self) -> None:
+        self._handle = None
+        if self._deadline <= self.now():
+            self._expired = True
             self._task.cancel()
-        elif self._until < math.inf:
-            self._timer = self._loop.call_at(self._until, self._look)
+        elif self._deadline < math.inf:
+            self._handle = self._loop.call_at(self._deadline, self._fire)

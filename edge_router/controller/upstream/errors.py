@@ -1,4 +1,4 @@
-"""Why an upstream did not answer."""
+"""Failures of upstreams, and what a status code says about them."""
 
 import email.utils
 import time
@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 
 from edge_router.errors import UnavailableError
 
-STATUSES: Mapping[int, int] = {408: 504, 429: 429, 503: 503, 504: 504, 529: 503}
-"""What a client is told where the upstream said this; 502 for the rest."""
+CLIENT_STATUS: Mapping[int, int] = {408: 504, 429: 429, 503: 503, 504: 504, 529: 503}
+"""The status for the client, by the upstream's status; 502 for any other failure."""
 BUSY_SECONDS = 5
-"""Until a retry where an upstream that is overloaded did not say when."""
-LONGEST_SECONDS = 3600
+"""`retry-after` when an overloaded upstream does not say when."""
+MAX_RETRY_AFTER_SECONDS = 3600
 
 
 class UpstreamError(UnavailableError):
-    """One attempt failed, or all of them. `again`: the same upstream may answer the same request. `broken`: it failed,
-    not the request. `unreachable`: nothing came back at all."""
+    """One attempt failed.
+
+    `retryable`: the same upstream may answer the same request. `counts_as_failure`: the upstream failed, not the
+    request; the circuit breaker counts it. `unreachable`: no response came at all.
+    """
 
     code: str | None = "upstream_error"
 
@@ -41,7 +44,7 @@ class UpstreamError(UnavailableError):
 
 
 class AllUpstreamsFailedError(UnavailableError):
-    """Nobody of those who may answer did."""
+    """None of the upstreams that may answer did."""
 
     code = "upstream_error"
 
@@ -53,26 +56,28 @@ class AllUpstreamsFailedError(UnavailableError):
         self.retry_after = min(waits, default=BUSY_SECONDS if self.status == 503 else None)
 
 
-def by_status(upstream: str, status: int, headers: Mapping[str, str]) -> UpstreamError | None:
-    """What an answer with this status and these headers says of the upstream; None where it is the client's."""
+def error_from_status(upstream: str, status: int, headers: Mapping[str, str]) -> UpstreamError | None:
+    """The failure that a response with this status means; None when the response is for the client."""
     if 300 <= status < 400:
         return UpstreamError(upstream, f"answered with a redirect ({status}), which is not followed", retryable=False)
     if status in (401, 403, 407):
         reason = f"refused its key ({status}); see upstreams.{upstream}.api_key"
         return UpstreamError(upstream, reason, retryable=False, counts_as_failure=False)
-    if status >= 500 or status in STATUSES:
-        told = STATUSES.get(status, 502)
+    if status >= 500 or status in CLIENT_STATUS:
         wait = retry_after(headers.get("retry-after", ""))
-        return UpstreamError(upstream, f"answered {status}", told, wait, counts_as_failure=status not in (408, 429))
+        counts = status not in (408, 429)
+        return UpstreamError(
+            upstream, f"answered {status}", CLIENT_STATUS.get(status, 502), wait, counts_as_failure=counts
+        )
     return None
 
 
 def retry_after(value: str) -> float | None:
-    """Seconds, from a number of them or a date (RFC 9110, section 10.2.3); None where it says neither."""
+    """Seconds of a `retry-after` header, which holds seconds or a date (RFC 9110, section 10.2.3); None if neither."""
     if value.isascii() and value.isdigit():
-        return min(float(value[:9]), LONGEST_SECONDS)
+        return min(float(value[:9]), MAX_RETRY_AFTER_SECONDS)
     try:
         seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0), LONGEST_SECONDS)
+    return min(max(seconds, 0), MAX_RETRY_AFTER_SECONDS)

@@ -1,4 +1,4 @@
-"""Whether an upstream is there, asked from time to time: often while it is not, so that it is back soon."""
+"""Health probes of an upstream: rare while it is up, frequent while it is down, so that it is back soon."""
 
 import asyncio
 import contextlib
@@ -12,28 +12,31 @@ from edge_router.controller.upstream.client import UpstreamClient
 UP_SECONDS = 20.0
 DOWN_SECONDS = 1.5
 JITTER = 0.25
-"""Share by which a pause is longer or shorter: many controllers must not ask at once."""
+"""Share by which each pause varies, so that many controllers do not probe at once."""
 
 
 async def watch(session: aiohttp.ClientSession, client: UpstreamClient) -> None:
-    """Runs until it is cancelled."""
+    """Probes until cancelled."""
     while True:
-        client.suspected.clear()
-        client.seen(problem := await probe(session, client))
+        client.probe_due.clear()
+        client.report_health(problem := await probe(session, client))
         pause = (UP_SECONDS if problem is None else DOWN_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause):
-                # While it is down, whoever finds it down says nothing new.
-                await (client.suspected.wait() if problem is None else asyncio.Event().wait())
+                # While the upstream is down, a request that cannot reach it brings no news.
+                await (client.probe_due.wait() if problem is None else asyncio.Event().wait())
 
 
 async def probe(session: aiohttp.ClientSession, client: UpstreamClient) -> str | None:
-    """Why it cannot be asked. Whatever it answers, 404 and 401 among it, it is there, unless it says that it is not."""
+    """The problem; None when the upstream is up. Any answer below 500 counts as up, 404 and 401 included."""
     try:
         async with session.get(
-            client.probe, headers=client.headers[Operation.CHAT], timeout=client.probe_timeout, allow_redirects=False
-        ) as reply:
-            return f"answers {reply.status}" if reply.status >= 500 else None
+            client.probe_url,
+            headers=client.headers[Operation.CHAT],
+            timeout=client.probe_timeout,
+            allow_redirects=False,
+        ) as response:
+            return f"answers {response.status}" if response.status >= 500 else None
     except TimeoutError:
         return "does not answer in time"
     except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -1,15 +1,15 @@
-"""How many requests an upstream is sent at once, and who waits for it."""
+"""A concurrency limit with a bounded queue, first come first served."""
 
 import asyncio
 from collections import deque
 
 
 class QueueFullError(Exception):
-    """As many wait as may."""
+    """The queue is full."""
 
 
 class ConcurrencyLimiter:
-    """First come, first served. Who entered must leave."""
+    """Each `acquire` needs a `release`."""
 
     def __init__(self, concurrency: int, queue: int) -> None:
         self._concurrency = concurrency
@@ -22,33 +22,33 @@ class ConcurrencyLimiter:
         return len(self._waiting)
 
     @property
-    def free(self) -> bool:
+    def is_free(self) -> bool:
         return self.running < self._concurrency
 
-    async def enter(self, seconds: float) -> None:
-        """Raises FullError at once, TimeoutError after `seconds` in the queue. Cancelling this leaves the queue."""
-        if self.free:
+    async def acquire(self, seconds: float) -> None:
+        """Raises QueueFullError at once, TimeoutError after `seconds` in the queue. Cancellation leaves the queue."""
+        if self.is_free:
             self.running += 1
             return
         if len(self._waiting) >= self._queue:
             raise QueueFullError
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        granted = asyncio.get_running_loop().create_future()
+        self._waiting.append(granted)
         try:
             async with asyncio.timeout(seconds):
-                await turn
+                await granted
         except BaseException:
-            if turn.done() and not turn.cancelled():
-                self.leave()  # the place was given just when nobody wanted it any more
+            if granted.done() and not granted.cancelled():
+                self.release()  # granted just when the wait ended
             else:
-                self._waiting.remove(turn)
+                self._waiting.remove(granted)
             raise
 
-    def leave(self) -> None:
-        """The place goes to who waits longest: a newcomer cannot overtake."""
+    def release(self) -> None:
+        """Hands the place to the request that has waited longest, so that a new one cannot overtake it."""
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            granted = self._waiting.popleft()
+            if not granted.done():
+                granted.set_result(None)
                 return
         self.running -= 1

@@ -1,30 +1,32 @@
-"""How often the same upstream may be asked again: retries of everybody must not bury what is struggling already."""
+"""The retry budget: a share of all requests, so that retries do not bury an upstream that is struggling."""
 
 import time
 from collections.abc import Callable
 
-FLOOR = 1
-"""Retries a second that are granted in any case: with few requests a share of them is nothing."""
-SAVED = 10
+MIN_PER_SECOND = 1
+"""Retries that are granted in any case: a share of few requests would be none."""
+MAX_SAVED = 10
 """Retries that can be saved up."""
 
 
 class RetryBudget:
+    """Counts repeated requests to the same upstream. Going on to the next upstream is free."""
+
     def __init__(self, share: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`share`: retries a request earns."""
+        """`share`: retries that each request earns."""
         self._share = share
         self._clock = clock
-        self._saved: float = SAVED
+        self._saved: float = MAX_SAVED
         self._since = clock()
 
     def earn(self) -> None:
-        """A request came."""
-        self._saved = min(SAVED, self._saved + self._share)
+        """Called for each request."""
+        self._saved = min(MAX_SAVED, self._saved + self._share)
 
     def spend(self) -> bool:
-        """Whether one more retry is within the budget."""
+        """Takes one retry from the budget; False when it is used up."""
         now = self._clock()
-        self._saved = min(SAVED, self._saved + FLOOR * (now - self._since))
+        self._saved = min(MAX_SAVED, self._saved + MIN_PER_SECOND * (now - self._since))
         self._since = now
         if self._saved < 1:
             return False

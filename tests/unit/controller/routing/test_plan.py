@@ -5,8 +5,8 @@ import pytest
 
 from edge_router.controller.api import Operation
 from edge_router.controller.classifier import DecisionSource
-from edge_router.controller.record import RequestRecord
 from edge_router.controller.routing.plan import Plan
+from edge_router.controller.telemetry import RequestRecord
 from tests.unit.controller.routing.scenario import decision
 
 FULL = Plan(
@@ -92,6 +92,6 @@ def test_a_header_is_one_line_of_ascii_whatever_the_names_are(model: str, said: 
 
 def test_the_record_holds_the_plan() -> None:
     record = RequestRecord("id", Operation.CHAT)
-    FULL.describe(record)
+    record.add_plan(FULL)
     for name in ("policy", "strategy", "label", "rule", "source", "degraded", "classified_in"):
         assert getattr(record, name) == getattr(FULL, name)

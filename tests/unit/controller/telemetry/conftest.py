@@ -1,7 +1,8 @@
 """Records of requests that are over."""
 
 from edge_router.controller.api import Operation
-from edge_router.controller.record import RequestRecord
+from edge_router.controller.telemetry import RequestRecord
+from edge_router.controller.upstream import Outcome
 
 
 def answered(**more: object) -> RequestRecord:
@@ -22,7 +23,7 @@ def answered(**more: object) -> RequestRecord:
         "took": 1.25,
         "streamed": True,
         "status": 200,
-        "outcome": "answered",
+        "outcome": Outcome.ANSWERED,
         "prompt_tokens": 12,
         "completion_tokens": 40,
     }

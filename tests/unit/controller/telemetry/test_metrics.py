@@ -4,8 +4,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
-from edge_router.controller.record import RequestRecord
+from edge_router.controller.telemetry import RequestRecord
 from edge_router.controller.telemetry.metrics import Metrics
+from edge_router.controller.upstream import Outcome
 from edge_router.controller.upstream.breaker import BreakerState
 from edge_router.controller.upstream.client import UpstreamState
 from tests.unit.controller.telemetry.conftest import answered, refused
@@ -60,8 +61,8 @@ def test_the_old_times_mean_what_they_meant() -> None:
     [
         (refused(status=404), "4xx"),
         (answered(status=502), "5xx"),
-        (answered(outcome="broke off"), "system"),
-        (answered(outcome="client left"), "other"),
+        (answered(outcome=Outcome.STREAM_INTERRUPTED), "system"),
+        (answered(outcome=Outcome.CLIENT_DISCONNECTED), "other"),
         (refused(status=None), "system"),
     ],
 )
@@ -79,8 +80,8 @@ def test_what_a_label_less_request_went_to_stands_in_for_the_label() -> None:
 
 
 def test_requests_are_counted_by_operation_status_and_outcome() -> None:
-    found = after(answered(), answered(), refused(), refused(status=None, outcome="client left"))
-    counted = {("2xx", "answered"): 2, ("4xx", "refused"): 1, ("none", "client left"): 1}
+    found = after(answered(), answered(), refused(), refused(status=None, outcome=Outcome.CLIENT_DISCONNECTED))
+    counted = {("2xx", "answered"): 2, ("4xx", "refused"): 1, ("none", "client_disconnected"): 1}
     for (status, outcome), count in counted.items():
         labels = {"operation": "chat", "status": status, "outcome": outcome}
         assert value(found, "edge_router_requests_total", **labels) == count

@@ -21,7 +21,7 @@ class Traffic(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: self.breaker.admits)
     def enters(self) -> None:
-        self.under_way.append(self.breaker.enter())
+        self.under_way.append(self.breaker.admit())
 
     @rule(at=st.integers(0, 9), fate=st.sampled_from(["answered", "failed", "left"]))
     @precondition(lambda self: self.under_way)
@@ -29,7 +29,7 @@ class Traffic(RuleBasedStateMachine):
         was = self.breaker.state
         probe = self.under_way.pop(at % len(self.under_way))
         if fate == "answered":
-            self.breaker.began()
+            self.breaker.response_started()
             self.breaker.succeeded()
             self.in_a_row = 0
             assert self.breaker.state == BreakerState.CLOSED
@@ -42,7 +42,7 @@ class Traffic(RuleBasedStateMachine):
         else:
             assert self.breaker.state == was
         if probe:
-            self.breaker.left()
+            self.breaker.probe_ended()
 
     @rule(seconds=st.integers(1, 40))
     def time_passes(self, seconds: int) -> None:
@@ -70,8 +70,8 @@ def test_the_first_failure_after_a_probe_that_began_well_opens_again() -> None:
     for _ in range(FAILURES):
         breaker.failed()
     now = SECONDS
-    assert breaker.enter()
-    breaker.began()
+    assert breaker.admit()
+    breaker.response_started()
     assert breaker.retry_in == 0
     assert breaker.admits
     breaker.failed()

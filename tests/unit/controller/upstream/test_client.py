@@ -1,4 +1,4 @@
-"""What an upstream is sent besides the request: its own key under the name it expects, and what its API asks for."""
+"""The headers of a request to an upstream: its own key, and what its API requires."""
 
 import pytest
 
@@ -24,8 +24,10 @@ def client(kind: str) -> UpstreamClient:
         ("anthropic", Operation.CHAT, "authorization", "Bearer the-key"),
     ],
 )
-def test_a_key_stands_where_its_upstream_looks_for_it(kind: str, operation: Operation, name: str, value: str) -> None:
-    sent = client(kind).headers_for(operation, {"authorization": "of the client", "x-api-key": "of the client"})
+def test_the_key_is_in_the_header_that_the_upstream_reads(
+    kind: str, operation: Operation, name: str, value: str
+) -> None:
+    sent = client(kind).request_headers(operation, {"authorization": "of the client", "x-api-key": "of the client"})
     assert sent[name] == value
 
 
@@ -37,7 +39,7 @@ def test_a_key_stands_where_its_upstream_looks_for_it(kind: str, operation: Oper
         (Operation.CHAT, {}, None),
     ],
 )
-def test_anthropics_version_is_the_clients_else_the_known_one(
+def test_anthropics_version_is_the_clients_or_the_default(
     operation: Operation, given: dict[str, str], version: str | None
 ) -> None:
-    assert client("anthropic").headers_for(operation, given).get("anthropic-version") == version
+    assert client("anthropic").request_headers(operation, given).get("anthropic-version") == version

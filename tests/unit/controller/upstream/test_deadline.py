@@ -18,10 +18,10 @@ async def wait(timer: DeadlineTimer, seconds: float, for_: float) -> None:
 
 async def test_a_wait_ends_in_its_time() -> None:
     timer = DeadlineTimer()
-    began = timer.now()
+    response_started = timer.now()
     with pytest.raises(TimeoutError):
         await wait(timer, SHORT, LONG)
-    assert SHORT / 2 < timer.now() - began < LONG / 10
+    assert SHORT / 2 < timer.now() - response_started < LONG / 10
 
 
 async def test_each_wait_has_its_own_time() -> None:

@@ -1,6 +1,11 @@
 import pytest
 
-from edge_router.controller.upstream.errors import AllUpstreamsFailedError, UpstreamError, by_status, retry_after
+from edge_router.controller.upstream.errors import (
+    AllUpstreamsFailedError,
+    UpstreamError,
+    error_from_status,
+    retry_after,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,14 +34,14 @@ def test_when_to_come_again(value: str, seconds: float | None) -> None:
     ],
 )
 def test_what_a_status_says_of_the_upstream(said: int, told: int, retryable: bool, counts_as_failure: bool) -> None:
-    failure = by_status("large", said, {})
+    failure = error_from_status("large", said, {})
     assert failure is not None
     assert (failure.status, failure.retryable, failure.counts_as_failure) == (told, retryable, counts_as_failure)
 
 
 @pytest.mark.parametrize("status", [200, 201, 400, 404, 413, 422])
 def test_other_answers_are_the_clients(status: int) -> None:
-    assert by_status("large", status, {}) is None
+    assert error_from_status("large", status, {}) is None
 
 
 def test_all_failures_are_told_and_the_last_decides() -> None:

@@ -1,4 +1,4 @@
-from edge_router.controller.upstream.retry_budget import SAVED, RetryBudget
+from edge_router.controller.upstream.retry_budget import MAX_SAVED, RetryBudget
 
 
 def spent(budget: RetryBudget, tries: int) -> int:
@@ -7,7 +7,7 @@ def spent(budget: RetryBudget, tries: int) -> int:
 
 def test_retries_are_a_share_of_the_requests() -> None:
     budget = RetryBudget(0.2, lambda: 0)
-    assert spent(budget, 100) == SAVED
+    assert spent(budget, 100) == MAX_SAVED
     for _ in range(30):
         budget.earn()
     assert spent(budget, 100) == 6
@@ -20,4 +20,4 @@ def test_a_few_are_granted_in_any_case_and_not_saved_up_for_ever() -> None:
     now = 3
     assert spent(budget, 100) == 3
     now = 1000
-    assert spent(budget, 100) == SAVED
+    assert spent(budget, 100) == MAX_SAVED

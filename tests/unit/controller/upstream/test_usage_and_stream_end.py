@@ -1,17 +1,15 @@
-"""What the last bytes of an answer tell: what it cost, and whether it is complete."""
+"""Token usage and the end of a stream, read from the last bytes of an answer."""
 
 import pytest
 
-from edge_router.controller.api import Operation
-from edge_router.controller.record import RequestRecord
-from edge_router.controller.upstream.stream_end import BYTES, HELD_BYTES, StreamEndDetector
-from edge_router.controller.upstream.usage import count
+from edge_router.controller.upstream.stream_end import BATCH_BYTES, BYTES, StreamEndDetector
+from edge_router.controller.upstream.usage import TokenUsage
 
 
 @pytest.mark.parametrize(
     ("content", "tokens"),
     [
-        (b'{"usage": {"prompt_tokens": 7, "completion_tokens": 9, "details": {"cached": 1}}}', (7, 9)),
+        (b'{"usage": {"prompt_tokens": 7, "completion_tokens": 9, "deends": {"cached": 1}}}', (7, 9)),
         (b'{"usage":{"prompt_tokens":7,"total_tokens":7}}', (7, None)),
         (b'{"usage": null}', (None, None)),
         (b'{"usage": {"prompt_tokens": "many"}}', (None, None)),
@@ -23,13 +21,13 @@ from edge_router.controller.upstream.usage import count
     ],
 )
 def test_tokens(content: bytes, tokens: tuple[int | None, int | None]) -> None:
-    record = RequestRecord("", Operation.CHAT)
-    count(record, content)
-    assert (record.prompt_tokens, record.completion_tokens) == tokens
+    usage = TokenUsage()
+    usage.read(content)
+    assert (usage.prompt, usage.completion) == tokens
 
 
 @pytest.mark.parametrize(
-    ("content", "closed", "finished"),
+    ("content", "ended", "complete"),
     [
         (b"data: [DONE]\n\n", True, True),
         (b"data:[DONE]", True, True),
@@ -45,11 +43,11 @@ def test_tokens(content: bytes, tokens: tuple[int | None, int | None]) -> None:
         (b"", False, False),
     ],
 )
-def test_the_end(content: bytes, closed: bool, finished: bool) -> None:
-    tail = StreamEndDetector()
+def test_the_end(content: bytes, ended: bool, complete: bool) -> None:
+    end = StreamEndDetector()
     for at in range(len(content)):
-        tail.add(content[at : at + 1])
-    assert (tail.closed, tail.finished) == (closed, finished)
+        end.add(content[at : at + 1])
+    assert (end.ended, end.complete) == (ended, complete)
 
 
 @pytest.mark.parametrize(
@@ -60,29 +58,29 @@ def test_the_end(content: bytes, closed: bool, finished: bool) -> None:
     ],
 )
 @pytest.mark.parametrize("size", [1, 1000, 2 * BYTES])
-def test_a_last_word_may_begin_a_long_event(last: bytes, size: int) -> None:
-    tail = StreamEndDetector()
+def test_the_end_may_be_at_the_beginning_of_a_long_event(last: bytes, size: int) -> None:
+    end = StreamEndDetector()
     content = last % (b"1234,response.1" * BYTES)
     for at in range(0, 400, size):
-        tail.add(content[at : at + size] if size < 400 else content)
-    tail.add(content[400:])
-    assert tail.closed
+        end.add(content[at : at + size] if size < 400 else content)
+    end.add(content[400:])
+    assert end.ended
 
 
-@pytest.mark.parametrize("before", [*range(HELD_BYTES - 20, HELD_BYTES + 20), BYTES, 3 * HELD_BYTES])
-@pytest.mark.parametrize("after", [0, 3 * HELD_BYTES])
-def test_what_was_once_said_stays_said(before: int, after: int) -> None:
-    tail = StreamEndDetector()
+@pytest.mark.parametrize("before", [*range(BATCH_BYTES - 20, BATCH_BYTES + 20), BYTES, 3 * BATCH_BYTES])
+@pytest.mark.parametrize("after", [0, 3 * BATCH_BYTES])
+def test_an_end_stays_an_end(before: int, after: int) -> None:
+    end = StreamEndDetector()
     last = b"data: [DONE]\n\n"
     content = b"x" * before + b"\n" + last + b": bye\n" * (after // 6)
     for at in range(0, len(content), 1000):
-        tail.add(content[at : at + 1000])
-    assert tail.closed
+        end.add(content[at : at + 1000])
+    assert end.ended
 
 
-def test_only_the_end_is_kept() -> None:
-    tail = StreamEndDetector()
+def test_only_the_last_bytes_are_kept() -> None:
+    end = StreamEndDetector()
     for at in range(100_000):
-        tail.add(b"%d\n" % at)
-    assert len(tail.content) == BYTES
-    assert tail.content.endswith(b"99998\n99999\n")
+        end.add(b"%d\n" % at)
+    assert len(end.content) == BYTES
+    assert end.content.endswith(b"99998\n99999\n")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_router.controller.telemetry.request_id import request_id
+from edge_router.controller.error_response import request_id
 
 
 @pytest.mark.parametrize("given", ["a", "req-1/2:3", "x" * 128])
