@@ -1,4 +1,4 @@
-"""The `classifier` of `routes.yaml`: who is asked what a prompt is."""
+"""The sections `classifier` and `text` of `routes.yaml`: how prompts are classified."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,20 +9,24 @@ from edge_router.controller.config.section import ConfigSection
 
 
 class CacheConfig(ConfigSection):
-    size: int = Field(4096, ge=0, description="decisions kept; 0 keeps none")
-    seconds: float = Field(600, gt=0, description="how long a decision is taken without asking again")
+    """Earlier decisions, which answer equal prompts."""
+
+    size: int = Field(4096, ge=0, description="decisions in the cache; 0 = no cache")
+    seconds: float = Field(600, gt=0, description="time for which a decision is valid")
 
 
 class ClassifierConfig(ConfigSection):
-    """`urls`: router-servers, Triton or the light one. Without any the network of this process decides."""
+    """Where prompts are classified."""
 
-    urls: Sequence[HttpUrl] = ()
+    urls: Sequence[HttpUrl] = Field((), description="router-servers; without any, this process classifies")
     protocol: Literal["http", "grpc"] = "http"
-    budget_ms: int = Field(150, gt=0, description="after this the next level of the ladder answers")
+    budget_ms: int = Field(150, gt=0, description="time for a router-server's answer; then the next source decides")
     cache: CacheConfig = CacheConfig()
 
 
 class TextConfig(ConfigSection):
-    earlier_turns: int = Field(0, ge=0, le=16, description="user turns before the last that are classified with it")
-    head_chars: int = Field(2000, gt=0, description="kept of a long prompt's beginning")
-    tail_chars: int = Field(2000, gt=0, description="kept of its end, where the question often stands")
+    """The part of a conversation that is classified."""
+
+    earlier_turns: int = Field(0, ge=0, le=16, description="user messages before the last one")
+    head_chars: int = Field(2000, gt=0, description="characters from the beginning of a longer text")
+    tail_chars: int = Field(2000, gt=0, description="characters from its end, where the question often is")

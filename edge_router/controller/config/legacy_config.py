@@ -1,4 +1,4 @@
-"""The `config.yaml` of NVIDIA's LLM router blueprint, read as the `routes.yaml` that it means."""
+"""Translates the `config.yaml` of NVIDIA's LLM router blueprint into the content of a `routes.yaml`."""
 
 import os
 import re
@@ -17,14 +17,14 @@ from edge_router.validation import ConfigProblems, Place, suggestion
 
 VARIABLE = re.compile(r"\$\{([^{}]+)\}")
 KEY_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-"""Of a key that is nothing else."""
+"""An API key that consists of one variable alone."""
 KEY = "api_key"
 
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 
 
 class LegacyLlm(ConfigSection):
-    """`name` is the label that it answers; `api_base` is what stands before `/v1`."""
+    """The LLM for one label. `name`: the label. `api_base`: the URL before `/v1`."""
 
     name: Text
     api_base: HttpUrl
@@ -44,12 +44,16 @@ class LegacyLlm(ConfigSection):
 
 
 class LegacyPolicy(ConfigSection):
+    """One policy: `url` of its classifier, and an LLM for each label."""
+
     name: Text
     url: HttpUrl
     llms: Sequence[LegacyLlm] = Field(min_length=1)
 
 
 class LegacyConfig(ConfigSection):
+    """A whole `config.yaml`."""
+
     policies: Sequence[LegacyPolicy] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -67,24 +71,22 @@ class LegacyConfig(ConfigSection):
                     f"no classifier answers for {policy.name}; {suggestion(policy.name, POLICIES)}",
                 )
             if policies[policy.name] > 1:
-                yield ("policies", at, "name"), f"{policy.name} stands here more than once"
+                yield ("policies", at, "name"), f"{policy.name} occurs more than once; remove one"
             labels = Counter(llm.name for llm in policy.llms)
             for llm_at, llm in enumerate(policy.llms):
                 if labels[llm.name] > 1:
-                    yield ("policies", at, "llms", llm_at, "name"), f"{llm.name} stands here more than once"
+                    yield ("policies", at, "llms", llm_at, "name"), f"{llm.name} occurs more than once; remove one"
 
 
 def is_legacy(content: object) -> bool:
     return isinstance(content, dict) and isinstance(content.get("policies"), list)
 
 
-def translated(document: ConfigDocument) -> dict[str, Any]:
-    """What `Routes` is validated from. The first LLM of a policy is its default, which the old router did not have.
-
-    Raises ConfigError naming file, line and key.
-    """
+def translate(document: ConfigDocument) -> dict[str, Any]:
+    """The content of a `routes.yaml` with the same meaning. The first LLM of each policy becomes the policy's default,
+    which the old router did not have. Raises ConfigError with file, line and key."""
     problems: list[tuple[Place, str]] = []
-    content = _resolved(document.content, (), problems)
+    content = _with_variables(document.content, (), problems)
     if problems:
         raise document.error(problems)
     try:
@@ -94,15 +96,15 @@ def translated(document: ConfigDocument) -> dict[str, Any]:
     names = _names(config)
     policies = {
         policy.name: {
-            "routes": {llm.name: names[_same(llm)] for llm in policy.llms},
-            "default": names[_same(policy.llms[0])],
+            "routes": {llm.name: names[_identity(llm)] for llm in policy.llms},
+            "default": names[_identity(policy.llms[0])],
         }
         for policy in config.policies
     }
     first = config.policies[0].name
     return {
         "upstreams": {
-            names[_same(llm)]: {"url": llm.url, "model": llm.model, "api_key": llm.key}
+            names[_identity(llm)]: {"url": llm.url, "model": llm.model, "api_key": llm.key}
             for policy in config.policies
             for llm in policy.llms
         },
@@ -113,34 +115,34 @@ def translated(document: ConfigDocument) -> dict[str, Any]:
     }
 
 
-def _resolved(content: Any, place: Place, problems: list[tuple[Place, str]]) -> Any:
-    """`content` with the environment's values in the place of ${VARIABLE}; a key that is nothing but that is read
-    later, from where it says."""
+def _with_variables(content: Any, place: Place, problems: list[tuple[Place, str]]) -> Any:
+    """`content` with each ${VARIABLE} replaced by its value. An API key that is one variable alone stays, because
+    `ApiKeyConfig` reads it."""
     if isinstance(content, dict):
-        return {key: _resolved(value, (*place, key), problems) for key, value in content.items()}
+        return {key: _with_variables(value, (*place, key), problems) for key, value in content.items()}
     if isinstance(content, list):
-        return [_resolved(value, (*place, at), problems) for at, value in enumerate(content)]
+        return [_with_variables(value, (*place, at), problems) for at, value in enumerate(content)]
     if not isinstance(content, str) or (place[-1] == KEY and KEY_VARIABLE.fullmatch(content)):
         return content
     unset = {name for name in VARIABLE.findall(content) if name not in os.environ}
-    problems += [(place, f"the variable {name} is not set") for name in sorted(unset)]
+    problems += [(place, f"environment variable {name} is not set") for name in sorted(unset)]
     return content if unset else VARIABLE.sub(lambda variable: os.environ[variable[1]], content)
 
 
-def _same(llm: LegacyLlm) -> tuple[object, ...]:
-    """What makes two of them one upstream."""
+def _identity(llm: LegacyLlm) -> tuple[object, ...]:
+    """Equal for LLMs that become the same upstream."""
     return llm.model, llm.url, llm.api_key
 
 
 def _names(config: LegacyConfig) -> dict[tuple[object, ...], str]:
-    """Each upstream's name: its model's, numbered where another has it already."""
+    """The name of each upstream: its model, with a number if another upstream has that name."""
     names: dict[tuple[object, ...], str] = {}
     taken = {AUTO_MODEL, *POLICIES}
     for llm in (llm for policy in config.policies for llm in policy.llms):
-        if _same(llm) not in names:
+        if _identity(llm) not in names:
             numbered = (f"{llm.model} {number}" for number in count(2))
             name = llm.model if llm.model not in taken else next(name for name in numbered if name not in taken)
-            names[_same(llm)] = name
+            names[_identity(llm)] = name
             taken.add(name)
     return names
 

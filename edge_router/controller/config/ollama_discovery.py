@@ -1,4 +1,4 @@
-"""Finds a running Ollama and what it has."""
+"""Finds a running Ollama and its models."""
 
 import json
 import os
@@ -13,7 +13,7 @@ PORT = 11434
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that a server listens on -> the loopback address that a client uses."""
 SCHEME_PORTS = {"http": 80, "https": 443}
-"""Of an address that gives a scheme and no port, as Ollama itself reads it (envconfig.Host)."""
+"""Ports of an address with a scheme and no port, as in Ollama's envconfig.Host."""
 
 
 def address(machine_host: str | None = None) -> str:

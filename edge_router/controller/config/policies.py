@@ -1,4 +1,4 @@
-"""What leads from a decision to an upstream: policies, and what holds for all of them (affinity, shadows)."""
+"""The sections of `routes.yaml` that lead from a decision to an upstream: policies, affinity and shadows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,42 +12,50 @@ HEADER = "header "
 
 
 class ScoreThreshold(ConfigSection):
+    """The upstream for a score of `at_least` or more."""
+
     at_least: float = Field(ge=0, le=1)
     upstream: str
+    """an upstream, fallback or split"""
 
 
 class AbstainConfig(ConfigSection):
-    """A decision that is less sure than this is not followed: the default answers."""
+    """The default answers when the decision is less sure than this."""
 
     confidence: float = Field(0, ge=0, le=1)
+    """probability of the decision's label"""
     margin: float = Field(0, ge=0, le=1)
+    """that probability minus the next label's"""
 
 
 class PolicyConfig(ConfigSection):
-    """In this order: the first rule that matches, abstaining, the highest score reached, the label, the default."""
+    """What leads from a policy's decision to an upstream, in this order: the first rule that matches, abstaining, the
+    highest score that is reached, the label's route, the default."""
 
     rules: Sequence[RuleConfig] = ()
     abstain: AbstainConfig | None = None
-    """instead of the one for all policies"""
+    """replaces the common one"""
     score: Sequence[ScoreThreshold] = ()
-    """the highest that is reached decides"""
+    """the highest one that is reached decides"""
     routes: Mapping[str, str] = {}
-    """upstream, fallback or split by label"""
+    """an upstream, fallback or split, by label"""
     default: str | None = None
-    """instead of the one for all policies"""
+    """replaces the common one"""
 
 
 class AffinityConfig(ConfigSection):
+    """Keeps a conversation with an upstream that it needed."""
+
     by: str = Field(
         "conversation",
         pattern=rf"^(conversation|user|{HEADER}[!-~]+)$",
         json_schema_extra={PATTERN_WORDS: 'must be conversation, user or a header: "header x-session"'},
     )
-    """conversation, user, or a header: "header x-session" """
+    """what identifies a conversation: conversation, user, or the name of a header: "header x-session" """
     minutes: float = Field(30, gt=0)
-    """for which it stays after the last request that needed the upstream"""
+    """time with an upstream after the last request that needed it"""
     order: Sequence[str] = Field(min_length=2)
-    """upstreams: it moves on to a later one at once, and back to an earlier one after `minutes`"""
+    """upstreams; a conversation moves to a later one at once, and back to an earlier one after `minutes`"""
 
     @property
     def header(self) -> str | None:
@@ -55,8 +63,8 @@ class AffinityConfig(ConfigSection):
 
 
 class ShadowConfig(ConfigSection):
-    """An upstream that is asked too, and whose answer is dropped."""
+    """A second upstream that gets the same requests; its answers are dropped."""
 
     to: str
     share: float = Field(1, gt=0, le=1)
-    """of the conversations"""
+    """share of the conversations"""

@@ -42,24 +42,26 @@ Split: TypeAlias = Annotated[Mapping[str, Annotated[float, Field(gt=0)]], Field(
 
 
 class RouterConfig(ConfigSection):
+    """A whole `routes.yaml`."""
+
     upstreams: Mapping[str, UpstreamConfig] = Field(min_length=1)
     fallbacks: Mapping[str, Fallback] = {}
-    """names usable wherever an upstream is: tried in order"""
+    """lists of upstreams that are tried in order; a name works wherever an upstream's does"""
     splits: Mapping[str, Split] = {}
-    """names usable wherever an upstream is: parts by user or conversation"""
+    """upstreams by weight; the same user or conversation always gets the same one"""
     shadows: Mapping[str, ShadowConfig] = {}
-    """by the upstream that answers"""
+    """by the name of the upstream that answers"""
     default: str
-    """answers where nothing else is decided, or what was decided does not"""
+    """answers if nothing else decides, or if the upstream that was decided on does not"""
     auto: str = TASK_ROUTER
-    """the policy behind the model name "auto" """
+    """the policy that the model name "auto" stands for"""
     embeddings: str | None = None
-    """what answers "auto" and a policy's name for embeddings"""
+    """answers embeddings for "auto" and for the name of a policy"""
     background_tasks: str | None = None
     """answers the background tasks of chat UIs: titles, tags, follow-up questions"""
     abstain: AbstainConfig = AbstainConfig()
     rules: Sequence[RuleConfig] = ()
-    """before every policy; the first that matches decides"""
+    """rules for every policy; the first that matches decides"""
     policies: Mapping[str, PolicyConfig] = Field(min_length=1)
     affinity: AffinityConfig | None = None
     classifier: ClassifierConfig = ClassifierConfig()
@@ -72,7 +74,7 @@ class RouterConfig(ConfigSection):
         every mistake."""
         document = ConfigDocument.read(file)
         if legacy_config.is_legacy(document.content):
-            content = legacy_config.translated(document)
+            content = legacy_config.translate(document)
         else:
             document = document.with_new_keys()
             content = document.content
@@ -90,12 +92,12 @@ class RouterConfig(ConfigSection):
 
     @cached_property
     def targets(self) -> Sequence[str]:
-        """What a rule or a route may lead to."""
+        """Names that a rule or a route may lead to."""
         return (*self.upstreams, *self.fallbacks, *self.splits)
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """What a client may ask for as model."""
+        """Names that a client may give as model."""
         models = (upstream.model for upstream in self.upstreams.values())
         return frozenset((AUTO_MODEL, *self.policies, *self.targets, *models))
 

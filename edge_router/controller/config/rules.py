@@ -1,4 +1,4 @@
-"""The rules of `routes.yaml`: where all conditions of a rule hold, a request goes to the rule's `to`."""
+"""The rules of `routes.yaml`: if all conditions of a rule hold, the request goes to the rule's `to`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
@@ -29,8 +29,8 @@ Clock: TypeAlias = Annotated[
 
 
 class Hours(ConfigSection):
-    """From `from` on, and before `to`. Where `to` comes before `from` they go on after midnight, and still belong to
-    the day on which they began. Equal: all day."""
+    """Hours of the day, from `from` up to but not including `to`, on some days of the week. If `to` is earlier than
+    `from`, the hours go past midnight and belong to the day on which they begin. If both are equal: all day."""
 
     start: Clock = Field("00:00", alias="from")
     end: Clock = Field("00:00", alias="to")
@@ -60,30 +60,30 @@ def _lower_case(headers: "Mapping[str, Names]") -> "Mapping[str, Names]":
 
 
 Names: TypeAlias = Annotated[Sequence[str], Field(min_length=1), BeforeValidator(_listed)]
-"""One or several; any of them will do."""
+"""One name or several, of which one must match."""
 
 
 class Conditions(ConfigSection):
-    """All of the conditions given. Those of the first group are known without a classification."""
+    """Conditions that must all hold."""
 
     model: Names | None = None
-    """patterns of the model asked for: gpt-4*"""
+    """patterns for the model asked for: gpt-4*"""
     header: Annotated[Mapping[str, Names], AfterValidator(_lower_case)] | None = None
-    """patterns by header: {x-team: research*}"""
+    """patterns for values, by header: {x-team: research*}"""
     tools: bool | None = None
-    """whether tools are offered"""
+    """the request offers tools"""
     images: bool | None = None
-    """whether images are sent"""
+    """the request holds images"""
     response_format: bool | None = None
-    """whether the answer must have a form, such as JSON"""
+    """the request asks for an answer format such as JSON"""
     background_task: bool | None = None
     """a chat UI asks on its own behalf: for a title, tags"""
     tokens: Range | None = None
-    """of everything sent, estimated"""
+    """estimated tokens of the whole request"""
     time: Hours | None = None
-    """by this machine's clock"""
+    """hours of this machine's clock"""
     upstream: Mapping[str, Literal["up", "down"]] | None = None
-    """health of upstreams, by name"""
+    """state of upstreams, by name"""
 
     task: Names | None = None
     """labels of the task router"""
@@ -94,7 +94,7 @@ class Conditions(ConfigSection):
     confidence: Share | None = None
     """probability of the label of the policy asked for"""
     margin: Share | None = None
-    """the same, less that of the next label"""
+    """that probability minus the next label's"""
 
     def __str__(self) -> str:
         """In words."""
@@ -102,18 +102,20 @@ class Conditions(ConfigSection):
 
 
 class RuleConfig(ConfigSection):
+    """What happens to a request if all conditions of `when` hold."""
+
     name: str | None = Field(None, min_length=1)
-    """as it is shown in headers and metrics"""
+    """shown in headers and metrics"""
     when: Conditions = Conditions()
     to: str | None = None
     """an upstream, fallback or split"""
     local_only: bool = False
-    """the request must not leave this house, wherever it would go"""
+    """the request must stay on this device or the local network"""
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
         if self.to is None and not self.local_only:
-            raise ValueError("give to, or local_only: true")
+            raise ValueError("has no effect; give `to`, or `local_only: true`")
         return self
 
 

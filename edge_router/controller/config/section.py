@@ -14,7 +14,7 @@ class ConfigSection(BaseModel):
 
 
 class Range(ConfigSection):
-    """From `at_least` on, and `below`."""
+    """Numbers from `at_least` up to, but not including, `below`."""
 
     at_least: float | None = Field(None, ge=0)
     below: float | None = Field(None, gt=0)
@@ -36,7 +36,7 @@ class Range(ConfigSection):
 
 
 class Share(Range):
-    """The same of numbers from 0 to 1."""
+    """A range within 0 to 1."""
 
     at_least: float | None = Field(None, ge=0, le=1)
     below: float | None = Field(None, gt=0, le=1)

@@ -1,4 +1,4 @@
-"""The `upstreams` of `routes.yaml`."""
+"""The section `upstreams` of `routes.yaml`."""
 
 import ipaddress
 import os
@@ -77,27 +77,27 @@ def _one_line(text: str, source: str) -> str:
 
 def _without_password(url: HttpUrl) -> HttpUrl:
     if url.username or url.password:
-        raise ValueError("holds a user or a password; give the key as api_key")
+        raise ValueError("contains a user or a password; give the key as api_key")
     return url
 
 
 class UpstreamConfig(ConfigSection):
-    """One LLM at one address. `url` is what stands before `/chat/completions` (`kind: openai`), `/messages`
-    (`anthropic`), or `/api/chat` (`ollama`; a `/v1` at its end is dropped)."""
+    """One LLM at one address."""
 
     kind: Literal["openai", "ollama", "anthropic"] = "openai"
     url: Annotated[HttpUrl, AfterValidator(_without_password)]
+    """address up to, but not including, /chat/completions (kind openai), /messages (anthropic) or /api/chat (ollama)"""
     model: str = Field(min_length=1)
     api_key: ApiKeyConfig | None = None
-    speaks: Sequence[Operation] | None = Field(None, description="operations it answers, where they are not its kind's")
-    local: bool | None = Field(None, description="whether a prompt sent there stays in the house; loopback does")
-    context: int | None = Field(None, gt=0, description="tokens of prompt and answer together")
-    concurrency: int = Field(64, gt=0, description="requests it is sent at once")
-    queue: int = Field(256, ge=0, description="requests that may wait for it; further ones go elsewhere or get 503")
-    connect_seconds: float | None = Field(None, gt=0)
-    first_byte_seconds: float | None = Field(None, gt=0)
-    idle_seconds: float | None = Field(None, gt=0)
-    total_seconds: float | None = Field(None, gt=0)
+    speaks: Sequence[Operation] | None = Field(None, description="operations, if not those of its kind")
+    local: bool | None = Field(None, description="it is on this device or the local network; true for loopback")
+    context: int | None = Field(None, gt=0, description="tokens that prompt and answer may have together")
+    concurrency: int = Field(64, gt=0, description="requests in progress at a time")
+    queue: int = Field(256, ge=0, description="requests that may wait; more go to another upstream or get 503")
+    connect_seconds: float | None = Field(None, gt=0, description="time to connect")
+    first_byte_seconds: float | None = Field(None, gt=0, description="time until the answer begins")
+    idle_seconds: float | None = Field(None, gt=0, description="longest silence within an answer")
+    total_seconds: float | None = Field(None, gt=0, description="time for the whole answer")
 
     @cached_property
     def operations(self) -> frozenset[Operation]:
@@ -109,7 +109,7 @@ class UpstreamConfig(ConfigSection):
 
     @property
     def base(self) -> str:
-        """What stands before the paths of its kind."""
+        """The URL before the paths of its kind; for Ollama without a `/v1` at its end."""
         url = str(self.url).rstrip("/")
         return url.removesuffix("/v1") if self.kind == "ollama" else url
 
@@ -117,14 +117,14 @@ class UpstreamConfig(ConfigSection):
         return self.base + KINDS[self.kind].paths[operation]
 
     def key_headers(self, key: str, operation: Operation) -> dict[str, str]:
-        """Anthropic takes a key under its own name, but where it answers in OpenAI's way."""
+        """Anthropic's own operations have a header of their own for the key."""
         if self.kind == "anthropic" and operation in ANTHROPIC_OPERATIONS:
             return {"x-api-key": key}
         return {"authorization": f"Bearer {key}"}
 
 
 def is_loopback(host: str) -> bool:
-    """`host`: a name or an address; of IPv6 without brackets."""
+    """True if `host` leads to this machine alone: a name or an address, IPv6 without brackets."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -111,16 +111,16 @@ def test_a_variable_that_is_not_set_is_refused_by_its_name(tmp_path: Path, monke
         (
             "- name: Chatbot",
             "- name: Brainstorming",
-            "9: policies.0.llms.1.name: Brainstorming stands here more than once",
+            "9: policies.0.llms.1.name: Brainstorming occurs more than once; remove one",
         ),
-        ('"complexity_router"', '"task_router"', "13: policies.1.name: task_router stands here more than once"),
+        ('"complexity_router"', '"task_router"', "13: policies.1.name: task_router occurs more than once; remove one"),
         (
             '"complexity_router"',
             '"intent_router"',
             "13: policies.1.name: no classifier answers for intent_router; there are",
         ),
         ("api_base: http://127.0.0.1:11434", "api_base: 127.0.0.1", "17: policies.1.llms.0.api_base: "),
-        ("127.0.0.1:11434", "user:password@h", "1: upstreams.meta/llama-3.1-8b-instruct 2.url: holds a user or a"),
+        ("127.0.0.1:11434", "user:password@h", "1: upstreams.meta/llama-3.1-8b-instruct 2.url: contains a user or a"),
         ("api_key: sk-written", "api_key: [sk-written]", "18: policies.1.llms.0.api_key: "),
     ],
 )

@@ -64,7 +64,7 @@ def refusal(tmp_path: Path, text: str) -> list[str]:
         pytest.param("rules: [{to: tiny}]", "7: rules.0.to: 'tiny'", id="rule to an unknown name"),
         pytest.param(
             "rules:\n- to: small\n- when: {tools: true}",
-            "9: rules.1: give to, or local_only: true",
+            "9: rules.1: has no effect; give `to`, or `local_only: true`",
             id="rule without an effect",
         ),
         pytest.param(
