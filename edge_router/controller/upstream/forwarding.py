@@ -16,12 +16,12 @@ from edge_router.controller.routing import Plan
 from edge_router.controller.upstream.client import Slot, UpstreamClient
 from edge_router.controller.upstream.deadline import DeadlineTimer
 from edge_router.controller.upstream.errors import AllUpstreamsFailedError, UpstreamError
-from edge_router.controller.upstream.first_token import PARSERS
 from edge_router.controller.upstream.relay import ResponseRelay
 from edge_router.controller.upstream.report import ForwardingReport, Outcome
 from edge_router.controller.upstream.response import UpstreamResponse, send_request
 from edge_router.controller.upstream.retry_budget import RetryBudget
 from edge_router.controller.upstream.stream_answer import relay_stream
+from edge_router.controller.upstream.stream_detection import PARSERS
 from edge_router.controller.upstream.whole_answer import PromptTooLongError, relay_refusal, relay_whole
 
 MAX_PAUSE_SECONDS = 5

@@ -11,9 +11,9 @@ from edge_router.controller.api import EVENT_STREAM, ErrorFormat
 from edge_router.controller.routing import Plan, header_value
 from edge_router.controller.upstream.deadline import DeadlineTimer
 from edge_router.controller.upstream.errors import UpstreamError
-from edge_router.controller.upstream.first_token import PARSERS
 from edge_router.controller.upstream.report import ForwardingReport, Outcome
 from edge_router.controller.upstream.response import UpstreamResponse
+from edge_router.controller.upstream.stream_detection import PARSERS
 
 ATTEMPTS_HEADER = f"{DECISION_HEADER_PREFIX}attempts"
 FALLBACK_HEADER = f"{DECISION_HEADER_PREFIX}fallback"

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from edge_router.controller.api import UpstreamRequest
+from edge_router.controller.api import ResponseTranslation, UpstreamRequest
 from edge_router.controller.upstream.client import UpstreamClient
 from edge_router.controller.upstream.deadline import DeadlineTimer
 from edge_router.controller.upstream.errors import UpstreamError, error_from_status
@@ -124,3 +124,22 @@ def _failure(client: UpstreamClient, response: aiohttp.ClientResponse) -> Upstre
         reason = "answered in a content encoding that was not asked for"
         failure = UpstreamError(client.name, reason, retryable=False)
     return failure
+
+
+UNTRANSLATABLE = "answered with something that cannot be translated"
+
+
+def translate_chunk(response: UpstreamResponse, translation: ResponseTranslation, chunk: bytes) -> bytes:
+    """Raises UpstreamError."""
+    try:
+        return translation.feed(chunk)
+    except ValueError:
+        raise response.failure(UNTRANSLATABLE) from None
+
+
+def translate_end(response: UpstreamResponse, translation: ResponseTranslation) -> bytes:
+    """Raises UpstreamError."""
+    try:
+        return translation.end()
+    except ValueError:
+        raise response.failure(UNTRANSLATABLE) from None

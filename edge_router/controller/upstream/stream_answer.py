@@ -4,11 +4,9 @@ import time
 
 from edge_router.controller.api import ResponseTranslation
 from edge_router.controller.upstream.errors import UpstreamError
-from edge_router.controller.upstream.first_token import FirstTokenDetector, NotAnAnswerError
 from edge_router.controller.upstream.relay import ResponseRelay
-from edge_router.controller.upstream.response import INTERRUPTED, UpstreamResponse
-from edge_router.controller.upstream.stream_end import StreamEndDetector
-from edge_router.controller.upstream.translation import translate_chunk, translate_end
+from edge_router.controller.upstream.response import INTERRUPTED, UpstreamResponse, translate_chunk, translate_end
+from edge_router.controller.upstream.stream_detection import FirstTokenDetector, NotAnAnswerError, StreamEndDetector
 
 USAGE_BYTES = 4 * 1024
 """The part of a stream's beginning that is searched for token counts: they are in its first event, if there."""

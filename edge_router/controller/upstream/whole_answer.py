@@ -8,9 +8,8 @@ import msgspec
 from edge_router.controller.api import ResponseTranslation
 from edge_router.controller.upstream.errors import UpstreamError
 from edge_router.controller.upstream.relay import ResponseRelay
-from edge_router.controller.upstream.response import UpstreamResponse
-from edge_router.controller.upstream.stream_end import StreamEndDetector
-from edge_router.controller.upstream.translation import translate_chunk, translate_end
+from edge_router.controller.upstream.response import UpstreamResponse, translate_chunk, translate_end
+from edge_router.controller.upstream.stream_detection import StreamEndDetector
 
 HELD_BYTES = 4 * 2**20
 """A larger answer is relayed as it comes; no other upstream can answer then."""

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from edge_router.controller.api import EVENT_STREAM, JSON_LINES
-from edge_router.controller.upstream.first_token import FirstTokenDetector, NotAnAnswerError
+from edge_router.controller.upstream.stream_detection import FirstTokenDetector, NotAnAnswerError
 
 CHAT = "chat.completion.chunk"
 

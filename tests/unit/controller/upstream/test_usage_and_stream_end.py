@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge_router.controller.upstream.stream_end import BATCH_BYTES, BYTES, StreamEndDetector
-from edge_router.controller.upstream.usage import TokenUsage
+from edge_router.controller.upstream.report import TokenUsage
+from edge_router.controller.upstream.stream_detection import BATCH_BYTES, BYTES, StreamEndDetector
 
 
 @pytest.mark.parametrize(
