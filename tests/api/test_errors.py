@@ -1,4 +1,4 @@
-"""Every error has OpenAI's envelope, {"error": {"message", "type", "param", "code"}}, and says what to do."""
+"""Every error has OpenAI's error object, {"error": {"message", "type", "param", "code"}}, and says what to do."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,6 +1,6 @@
 """The form that each API gives to an error.
 
-All but Ollama's contain OpenAI's envelope: {"error": {"message", "type", "param", "code"}}.
+All but Ollama's contain OpenAI's error object: {"error": {"message", "type", "param", "code"}}.
 """
 
 from collections.abc import Mapping
@@ -37,8 +37,8 @@ class ErrorFormat(Protocol):
 
 @dataclass(frozen=True)
 class JsonErrorFormat:
-    """OpenAI's envelope. `types`: `type` by status. `outer_fields`: fields beside `error`. `event`: the line that names
-    the event which ends a stream; empty where events have no names."""
+    """OpenAI's error object. `types`: `type` by status. `outer_fields`: fields beside `error`. `event`: the line that
+    names the event which ends a stream; empty where events have no names."""
 
     types: Mapping[int, str]
     outer_fields: Mapping[str, Any]

@@ -14,9 +14,9 @@ def test_an_error_holds_the_message_where_the_apis_clients_look(path: str) -> No
     if path.startswith("/api/"):
         assert error == {"error": "no such model"}
     else:
-        envelope = {"message": "no such model", "type": "not_found_error", "param": None, "code": "model_not_found"}
+        error_object = {"message": "no such model", "type": "not_found_error", "param": None, "code": "model_not_found"}
         outer_fields = {"type": "error"} if "messages" in path or "responses" in path else {}
-        assert error == outer_fields | {"error": envelope}
+        assert error == outer_fields | {"error": error_object}
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,6 @@ def test_an_unknown_path_has_the_error_format_of_its_api() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/nowhere", "/v1/messagesx", "/", "/metrics", ""])
-def test_a_path_of_no_api_has_openais_envelope(path: str) -> None:
+def test_a_path_of_no_api_has_openais_error_format(path: str) -> None:
     error = json.loads(error_format_of(path).error(404, "not found"))["error"]
     assert error == {"message": "not found", "type": "not_found_error", "param": None, "code": None}
