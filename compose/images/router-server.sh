@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts Triton over /models. Arguments given to the container are added to Triton's.
-# Closed for good: whatever changes models or server. The header that would open them is random and told to nobody.
+# These protocols would change models or the server. They stay closed: the header that opens them is random and not shown.
 closed="shared-memory,trace,logging:closed=$(cat /proc/sys/kernel/random/uuid)"
 exec tritonserver \
     --model-repository=/models \

@@ -43,7 +43,7 @@ class Figures:
 @dataclass(frozen=True)
 class Choice:
     tried: Sequence[Figures]
-    """In the order of the ladder; the last one was chosen and written."""
+    """In the order in which they were tried; the last one was chosen and written."""
 
     @property
     def format(self) -> str:
@@ -58,10 +58,10 @@ def choose(
     thresholds: Thresholds,
     progress: Progress,
 ) -> Choice:
-    """The first form of the ladder that stays within `thresholds` on `prompts`, written into `folder`.
+    """The first format that stays within `thresholds` on `prompts`, written into `folder`.
 
     `prompts`, `calibration`: INT64 [tokens] each, special tokens included; smoothing sees the latter alone. The exact
-    form ends the ladder and always passes: it is what the others are measured against.
+    format comes last and always passes: the others are measured against it.
     """
     tried: list[Figures] = []
     with tempfile.TemporaryDirectory(dir=folder) as scratch:

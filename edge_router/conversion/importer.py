@@ -38,7 +38,7 @@ from edge_router.stages.tokenize import Tokenize
 from edge_router.tensors import Array
 
 PLAIN = "plain fp32"
-"""As torch.onnx.export draws it: the ladder writes its own graphs, so there is nothing to try."""
+"""The graph of torch.onnx.export. The tried formats have graphs of their own, so there is nothing to try."""
 PARITY_PROMPTS = 16
 MODEL_FILE = "model.py"
 

@@ -147,7 +147,7 @@ async def test_each_of_several_is_asked_once(start: Start, upstream: FaultyUpstr
     ],
 )
 async def test_when_to_come_again_is_passed_on(start: Start, upstream: FaultyUpstream, said: Any, told: Any) -> None:
-    """A pause that is too long for us is the client's to make: nobody waits for it here."""
+    """The client, not the router, makes a pause that is longer than the router's longest."""
     _, client = await start({"first": upstream})
     upstream.script = [reply(b"", "503 Busy", f"retry-after: {said() if callable(said) else said}")]
     answer, _ = await ask(client)

@@ -1,4 +1,4 @@
-"""What goes wrong before an upstream has answered, whole or as a stream: the client gets somebody else's answer, or an
+"""What goes wrong before an upstream has answered, whole or as a stream: the client gets another upstream's answer, or an
 error in its own API's shape, in time; and the next request is answered."""
 
 import asyncio
@@ -19,7 +19,7 @@ class Case(NamedTuple):
     name: str
     script: Script
     status: int = 502
-    """What a client is told where nobody else can answer."""
+    """The error for the client when no other upstream can answer."""
 
 
 def refusing(status: int, *headers: str) -> Script:
@@ -54,7 +54,7 @@ CASES = [
     Case("bad UTF-8", [reply(b'{"id": "\xff"}')]),
     Case("bad gzip", [reply(b"\x1f\x8b\x08no gzip", "200 OK", "content-encoding: gzip")]),
     Case("gzip cut short", [reply(gzip.compress(COMPLETION)[:-12], "200 OK", "content-encoding: gzip")]),
-    Case("an encoding nobody knows", [reply(COMPLETION, "200 OK", "content-encoding: zz")]),
+    Case("an unknown encoding", [reply(COMPLETION, "200 OK", "content-encoding: zz")]),
     Case("a bad chunk", [chunked()[0], b"zz\r\n" + COMPLETION + b"\r\n"]),
     Case("a chunk cut short", [chunked(kind="application/json")[0], b"fff\r\n" + COMPLETION]),
     Case("a length that is too long", [reply(COMPLETION, length=len(COMPLETION) + 10)]),

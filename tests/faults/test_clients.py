@@ -1,4 +1,4 @@
-"""Clients that leave, do not read, or come in numbers: their upstream is let go, and nobody else notices."""
+"""Clients that disconnect, do not read, or come in large numbers: their upstream is released and others are not affected."""
 
 import asyncio
 import socket
@@ -122,7 +122,7 @@ async def test_a_client_that_never_reads_holds_its_upstream_up_and_no_memory(
     await asyncio.wait_for(upstream.came.wait(), DEADLINE)
     before = -1
     async with asyncio.timeout(20):
-        while before != script.sent:  # until nobody takes any more
+        while before != script.sent:  # until the client reads no more
             before = script.sent
             await asyncio.sleep(0.5)
     assert script.sent < 64_000_000  # what the kernel holds of two connections
@@ -213,7 +213,7 @@ async def test_a_full_queue_says_so_at_once(
 async def test_a_slow_upstream_does_not_hold_up_a_fast_one(
     start: Start, upstream: FaultyUpstream, other: FaultyUpstream
 ) -> None:
-    """One that has as many requests as it may have, and as many waiting: whoever may go elsewhere does."""
+    """An upstream with all slots taken and a full queue; requests that have another upstream go there."""
     first = {"url": f"http://127.0.0.1:{upstream.port}/v1", "concurrency": 8, "queue": 8}
     address, client = await start({"first": first, "second": other}, **PATIENT)
     upstream.script = [Then.SILENCE]

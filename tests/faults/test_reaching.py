@@ -37,18 +37,18 @@ class GivenResolver(AbstractResolver):
         pass
 
 
-async def test_a_port_where_nobody_listens(start: Start, other: FaultyUpstream) -> None:
+async def test_a_port_where_unused_listens(start: Start, other: FaultyUpstream) -> None:
     [port] = free_ports(1)
-    nobody = {"url": f"http://127.0.0.1:{port}/v1"}
-    _, client = await start({"first": nobody})
+    unused = {"url": f"http://127.0.0.1:{port}/v1"}
+    _, client = await start({"first": unused})
     answer, content = await ask(client)
     assert (answer.status, is_error(answer, content)) == (502, True)
-    _, client = await start({"first": nobody, "second": other})
+    _, client = await start({"first": unused, "second": other})
     answer, content = await ask(client)
     assert (answer.status, is_good(content, False)) == (200, True)
 
 
-async def test_a_port_that_takes_nobody(start: Start) -> None:
+async def test_a_port_that_takes_unused(start: Start) -> None:
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -170,7 +170,7 @@ async def test_an_upstream_that_a_translation_reaches_is_used() -> None:
     ("speaks", "said"),
     [
         pytest.param({"medium": [Operation.MESSAGES]}, r"small cannot answer messages; ask for medium$", id="another"),
-        pytest.param({}, r"speaks: \[messages\].*openai or ollama or anthropic$", id="nobody"),
+        pytest.param({}, r"speaks: \[messages\].*openai or ollama or anthropic$", id="none"),
     ],
 )
 async def test_the_error_names_an_upstream_that_can_answer(speaks: dict[str, Any], said: str) -> None:

@@ -158,8 +158,8 @@ async def test_pinned_requests_and_background_tasks_have_no_affinity() -> None:
     kept = Kept()
     await kept.first(needs=True)
     assert await kept.first(model="small") == "small"
-    chore = llm_request(features=RequestFeatures(background_task=True))
-    assert (await kept.router.plan(chore, context())).upstreams[0] == "small"
+    background_task = llm_request(features=RequestFeatures(background_task=True))
+    assert (await kept.router.plan(background_task, context())).upstreams[0] == "small"
 
 
 @pytest.mark.parametrize(("changed", "upstream"), [({}, "large"), ({"minutes": 5}, "small")])

@@ -1,4 +1,4 @@
-"""One timer for many waits: each ends in its own time, and nobody else's cancellation is taken for its end."""
+"""One timer for many waits: each ends in its own time, and another cancellation does not count as its end."""
 
 import asyncio
 
