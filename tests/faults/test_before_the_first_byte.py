@@ -1,5 +1,4 @@
-"""What goes wrong before an upstream has answered, whole or as a stream: the client gets another upstream's answer, or an
-error in its own API's shape, in time; and the next request is answered."""
+"""Faults before an upstream has answered: the client gets another upstream's answer, or an error in time."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""Clients that disconnect, do not read, or come in large numbers: their upstream is released and others are not affected."""
+"""Clients that disconnect, do not read, or come in large numbers: their upstream is released."""
 
 import asyncio
 import socket
