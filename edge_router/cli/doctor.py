@@ -2,12 +2,11 @@
 
 from dataclasses import asdict
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from edge_router.cli.options import JsonOption
+from edge_router.cli.options import JsonOption, print_json
 from edge_router.doctor import Finding, Level, Machine, run_checks
 
 MARKS = {
@@ -22,7 +21,7 @@ def doctor(json: JsonOption = False) -> None:
     """Check this machine: board, Docker, memory, disk, ports, GPU. Exits with 1 if a check finds a problem."""
     findings = run_checks(Machine())
     if json:
-        typer.echo(orjson.dumps([asdict(finding) for finding in findings], option=orjson.OPT_INDENT_2).decode())
+        print_json([asdict(finding) for finding in findings])
     else:
         Console().print(_table(findings))
     if any(finding.level is Level.PROBLEM for finding in findings):

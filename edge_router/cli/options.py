@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
+import msgspec
 import typer
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
@@ -54,3 +55,8 @@ def open_layers(repository: Repository, overrides: Path | None) -> list[Path]:
 def open_pipeline(path: Path | None, overrides: Path | None) -> Pipeline:
     """Every policy's ensemble: they share their stages, and each knows the labels of its policy."""
     return Pipeline.load(open_repository(path, overrides), ENSEMBLES)
+
+
+def print_json(content: object) -> None:
+    """Prints `content` as indented JSON."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(content)).decode())

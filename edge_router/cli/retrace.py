@@ -1,4 +1,4 @@
-"""`edge-router models retrace`: a checkpoint's `model.pt` for a device."""
+"""`edge-router models retrace`: traces a checkpoint as `model.pt` for a device."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -16,11 +16,11 @@ class Device(StrEnum):
 
 def retrace(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of the original weights, in the Hugging Face layout.")],
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.pt"),
-    device: Annotated[Device, typer.Option(help="What is to run it.")] = Device.CPU,
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("model.pt"),
+    device: Annotated[Device, typer.Option(help="Device that will run the trace.")] = Device.CPU,
 ) -> None:
-    """Trace the original weights on the device that is to run them: a trace never leaves the one it was made on. Needs
-    the extra `export`."""
+    """Trace the original weights of a checkpoint. Run it on the device that will run the trace: a trace cannot be moved
+    to another one. Needs the extra `export`."""
     try:
         from edge_router.conversion.retrace import retrace as run
     except ImportError as error:
@@ -29,5 +29,5 @@ def retrace(
     shapes = ", ".join(f"{rows}x{tokens}" for rows, tokens in comparison.shapes)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.0f} MB, runs on {device.value}, names no other device")
     typer.echo(
-        f"equals eager torch on {shapes} tokens; the largest difference of a logit is {comparison.difference:.1e}"
+        f"equals eager torch on inputs of {shapes} tokens; largest difference of a logit: {comparison.difference:.1e}"
     )

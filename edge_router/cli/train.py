@@ -1,4 +1,4 @@
-"""`edge-router train`: the starter network anew."""
+"""`edge-router train`: trains the starter network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +11,15 @@ from edge_router.settings import model_repository
 
 def train(
     data: Annotated[Path, typer.Option(help="Folder of the labelled prompts.")] = Path("training/data"),
-    recipe: Annotated[Path, typer.Option(help="Every number of the run.")] = Path("training/recipe.yaml"),
+    recipe: Annotated[Path, typer.Option(help="File with the hyperparameters.")] = Path("training/recipe.yaml"),
     report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("training/report"),
-    out: Annotated[Path | None, typer.Option(help="Repository to write the version into.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="Model repository for the new version.", show_default=False)] = None,
     held_out: Annotated[
-        bool, typer.Option("--held-out", help="Measure on sources left out of training instead; writes no version.")
+        bool,
+        typer.Option("--held-out", help="Measure on sources left out of the training; write no version."),
     ] = False,
 ) -> None:
-    """Fine-tune, export, calibrate and write a version; one command, seeded. Needs the extra `train`."""
+    """Fine-tune the network, export and calibrate it, and write it as a version. Needs the extra `train`."""
     try:
         from edge_router.training import report as reports
         from edge_router.training.data import Corpus

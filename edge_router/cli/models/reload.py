@@ -1,11 +1,11 @@
-"""`edge-router models reload`: what a running server takes from its repository."""
+"""`edge-router models reload`: makes a running server load its repository again."""
 
 from typing import Annotated, Any
 from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-import orjson
+import msgspec
 import typer
 from rich.progress import track
 
@@ -16,22 +16,22 @@ LOAD_SECONDS = 120
 
 
 def reload_models(
-    models: Annotated[list[str] | None, typer.Argument(help="All that the server knows, without any.")] = None,
-    url: Annotated[str, typer.Option(help="Of the server.")] = f"http://127.0.0.1:{ROUTER_SERVER_HTTP_PORT}",
+    models: Annotated[list[str] | None, typer.Argument(help="Models to load; all by default.")] = None,
+    url: Annotated[str, typer.Option(help="URL of the server.")] = f"http://127.0.0.1:{ROUTER_SERVER_HTTP_PORT}",
 ) -> None:
-    """Have a running server take its repository anew, without losing a request. It must run in model control mode
-    explicit."""
-    names = models or sorted({entry["name"] for entry in _asked(f"{url}/v2/repository/index")})
+    """Make a running server load its models again from disk, without losing a request. The server must run with
+    --model-control explicit."""
+    names = models or sorted({entry["name"] for entry in _post(f"{url}/v2/repository/index")})
     for name in track(names, "loading", transient=True):
-        _asked(f"{url}/v2/repository/models/{quote(name, safe='')}/load")
-    typer.echo(f"{len(names)} models are loaded as they are on disk")
+        _post(f"{url}/v2/repository/models/{quote(name, safe='')}/load")
+    typer.echo(f"loaded {len(names)} models from disk")
 
 
-def _asked(url: str) -> Any:
-    """The answer to an empty POST. Raises UnavailableError for no answer, RequestError for a refusal."""
+def _post(url: str) -> Any:
+    """The response to an empty POST. Raises UnavailableError if there is none, RequestError if the server refuses."""
     try:
-        with urlopen(Request(url, b"", {"Content-Type": "application/json"}), timeout=LOAD_SECONDS) as reply:
-            return orjson.loads(reply.read() or b"null")
+        with urlopen(Request(url, b"", {"Content-Type": "application/json"}), timeout=LOAD_SECONDS) as response:
+            return msgspec.json.decode(response.read() or b"null")
     except HTTPError as error:
         raise RequestError(f"{url} answered {error.code}: {_reason(error.read())}") from error
     except OSError as error:
@@ -40,6 +40,6 @@ def _asked(url: str) -> Any:
 
 def _reason(body: bytes) -> str:
     try:
-        return str(orjson.loads(body)["error"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return "it does not say why"
+        return str(msgspec.json.decode(body)["error"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return "it gives no reason"

@@ -1,9 +1,8 @@
-"""`edge-router models verify`: whether the repository is what it says."""
+"""`edge-router models verify`: checks the repository."""
 
-import orjson
 import typer
 
-from edge_router.cli.options import JsonOption, LayersOption, RepositoryOption, open_layers, open_repository
+from edge_router.cli.options import JsonOption, LayersOption, RepositoryOption, open_layers, open_repository, print_json
 from edge_router.errors import RouterError
 from edge_router.pipeline import smoke_test
 from edge_router.repository import Repository
@@ -11,14 +10,14 @@ from edge_router.repository.integrity import problems
 
 
 def verify(json: JsonOption = False, repository: RepositoryOption = None, overrides: LayersOption = None) -> None:
-    """Check pins, layers and the SHA-256 of every version's files, load what is served and ask it. Exit code 1 when
-    something is wrong."""
+    """Check pins, layers and the SHA-256 of every version's files, then load the models and run a prompt. Exits with 1
+    if something is wrong."""
     opened = open_repository(repository, None)
     found = [*problems(opened, open_layers(opened, overrides)), *_smoke_test(opened)]
     if json:
-        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        print_json(found)
     else:
-        typer.echo("\n".join(found) or f"{opened.path}: pins, layers and files are as they should be")
+        typer.echo("\n".join(found) or f"{opened.path}: pins, layers and files are correct")
     raise typer.Exit(bool(found))
 
 

@@ -41,10 +41,10 @@ def test_a_key_is_printed_once_is_accepted_and_can_be_revoked(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("add", "tv"), "tv has a key already"),
+        (("add", "tv"), "tv already has a key"),
         (("add", "a b"), "name: "),
         (("add", "x", "--models", ","), "models"),
-        (("revoke", "nobody"), "nobody has no key; there are tv"),
+        (("revoke", "nobody"), "nobody has no key; the file holds tv"),
     ],
 )
 def test_an_error_changes_nothing(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

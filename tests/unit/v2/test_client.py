@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import msgspec
 import numpy as np
-import orjson
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -55,7 +55,7 @@ def outputs(**found: list[Any]) -> bytes:
     described = [
         {"name": name, "datatype": "BYTES", "shape": [1, len(data)], "data": data} for name, data in found.items()
     ]
-    return orjson.dumps({"outputs": described})
+    return msgspec.json.encode({"outputs": described})
 
 
 async def test_infer_sends_the_prompt_and_returns_every_output(connect: Connect) -> None:
@@ -65,7 +65,7 @@ async def test_infer_sends_the_prompt_and_returns_every_output(connect: Connect)
         length = int(request.headers["Inference-Header-Content-Length"])
         asked.append((request.path, await request.read(), length))
         output = {"name": "SCORE", "datatype": "FP32", "shape": [1, 2], "parameters": {"binary_data_size": 8}}
-        header = orjson.dumps({"outputs": [output]})
+        header = msgspec.json.encode({"outputs": [output]})
         data = np.array([0.25, 1], dtype=np.float32).tobytes()
         return web.Response(body=header + data, headers={"Inference-Header-Content-Length": str(len(header))})
 
@@ -89,7 +89,8 @@ async def test_labels_are_in_the_order_of_their_index_and_keep_colons(connect: C
         pytest.param(outputs(OUTPUT=["0.9:first:First"]), id="no index"),
         pytest.param(outputs(OUTPUT=[7]), id="numbers"),
         pytest.param(
-            orjson.dumps({"outputs": [{"name": "OUTPUT", "datatype": "FP32", "shape": [1], "data": [1]}]}), id="floats"
+            msgspec.json.encode({"outputs": [{"name": "OUTPUT", "datatype": "FP32", "shape": [1], "data": [1]}]}),
+            id="floats",
         ),
     ],
 )

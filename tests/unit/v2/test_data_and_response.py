@@ -5,8 +5,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,13 +54,13 @@ def response(tensors: Tensors) -> tuple[bytes, int]:
         }
         for (name, tensor), part in zip(tensors.items(), data, strict=True)
     ]
-    header = orjson.dumps({"model_name": "m", "model_version": "1", "outputs": described})
+    header = msgspec.json.encode({"model_name": "m", "model_version": "1", "outputs": described})
     return header + b"".join(data), len(header)
 
 
 def response_of(output: dict[str, Any], binary: bytes = b"") -> tuple[bytes, int]:
     """A response with one output, which may be malformed."""
-    header = orjson.dumps({"outputs": [{"name": "OUTPUT"} | output]})
+    header = msgspec.json.encode({"outputs": [{"name": "OUTPUT"} | output]})
     return header + binary, len(header)
 
 
@@ -83,7 +83,7 @@ def test_bytes_are_encoded_as_in_the_protocol() -> None:
 def test_a_request_describes_its_tensors_and_asks_for_binary_outputs() -> None:
     sent = {"INPUT": text_tensor([b"abc"]), "ids": np.array([[1, 2]], dtype=np.int64)}
     body, length = encode_request(sent, [{"name": "OUTPUT"}])
-    header = orjson.loads(body[:length])
+    header = msgspec.json.decode(body[:length])
     assert header["inputs"] == [
         {"name": "INPUT", "datatype": "BYTES", "shape": [1, 1], "parameters": {"binary_data_size": 7}},
         {"name": "ids", "datatype": "INT64", "shape": [1, 2], "parameters": {"binary_data_size": 16}},
@@ -94,7 +94,7 @@ def test_a_request_describes_its_tensors_and_asks_for_binary_outputs() -> None:
 
 def test_a_request_for_all_outputs_has_no_outputs_field() -> None:
     body, length = encode_request({"INPUT": text_tensor([b""])}, [])
-    assert "outputs" not in orjson.loads(body[:length])
+    assert "outputs" not in msgspec.json.decode(body[:length])
 
 
 @pytest.mark.parametrize(
