@@ -1,10 +1,9 @@
 import pytest
 
-from tests.support.ports import free_ports
+from tests.support.ports import unused_port
 
 
 @pytest.fixture
 def free_port() -> int:
     """A TCP port of 127.0.0.1 without a listener."""
-    [port] = free_ports(1)
-    return port
+    return unused_port()

@@ -1,9 +1,7 @@
-"""A controller over real HTTP, an upstream that stands in for an LLM, and a classifier whose decisions a test sets."""
+"""An upstream that stands in for an LLM, a router-server whose decisions a test sets, and a controller before them."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,17 +11,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from edge_router.asgi.process import serve_http
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.app import app
-from edge_router.controller.auth.keys import AccessKeys
-from edge_router.controller.classifier import Labels
-from edge_router.controller.classifier.decision import Decision, Decisions
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.runtime import Controller
-from edge_router.controller.settings import Settings
+from tests.support.controller import LABELS, Control, GivenClassifier, controllers
 
-LABELS = {TASK_ROUTER: ["Chatbot", "Code", "Zoé"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}
 DECISIONS: Mapping[str, tuple[str, list[Any]]] = {
     "TASK": ("FP32", [0, 1, 0]),
     "TASK_LABEL": ("BYTES", ["Code"]),
@@ -34,8 +25,6 @@ DECISIONS: Mapping[str, tuple[str, list[Any]]] = {
     "COMPLEXITY_SCORE": ("FP32", [0.25]),
 }
 """The decision of a `RouterServer` on every prompt: (data type, data) by output."""
-PATIENT_MS = 60_000
-"""Budget of a classifier, in ms; a busy machine does not exceed it."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -81,39 +70,6 @@ class Upstream:
     def last(self) -> Any:
         """The body of the last request."""
         return self.requests[-1].body
-
-
-@dataclass
-class GivenClassifier:
-    """Returns the decision in its fields once `answering` is set; raises `failure` if there is one."""
-
-    label: str = "Code"
-    score: float = 0.25
-    failure: Exception | None = None
-    answering: asyncio.Event = field(default_factory=asyncio.Event)
-    discovered: bool = True
-    seconds: float = 0
-    texts: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.answering.set()
-
-    async def labels(self) -> Labels:
-        if not self.discovered:
-            await asyncio.Event().wait()
-        return LABELS
-
-    def submit(self, text: str, labels: Labels) -> "Future[Decisions]":
-        return asyncio.run_coroutine_threadsafe(self.classify(text, labels), asyncio.get_running_loop())
-
-    async def classify(self, text: str, labels: Labels) -> Decisions:
-        self.texts.append(text)
-        await self.answering.wait()
-        if self.failure:
-            raise self.failure
-        task = {label: 0.8 if label == self.label else 0.1 for label in LABELS[TASK_ROUTER]}
-        complexity = Decision("Reasoning", {"Reasoning": 0.75, "Creativity": 0.25}, self.score)
-        return {TASK_ROUTER: Decision(self.label, task, None), COMPLEXITY_ROUTER: complexity}
 
 
 @dataclass
@@ -168,12 +124,6 @@ class Serve(Protocol):
     async def __call__(self, handler: Handler) -> str: ...
 
 
-class Control(Protocol):
-    async def __call__(
-        self, routes: RouterConfig, classifier: GivenClassifier | None = None, **settings: Any
-    ) -> aiohttp.ClientSession: ...
-
-
 @pytest.fixture
 async def serve(control: Control) -> AsyncIterator[Serve]:
     """Serves a handler for every path on a port of its own and returns the URL. Ends before the controller, which would
@@ -196,24 +146,7 @@ async def serve(control: Control) -> AsyncIterator[Serve]:
 
 @pytest.fixture
 async def control() -> AsyncIterator[Control]:
-    """Starts a controller in its own server, with `classifier` or the one that `settings` name; returns a client."""
-    async with AsyncExitStack() as stack:
-
-        async def start(
-            routes: RouterConfig, classifier: GivenClassifier | None = None, **settings: Any
-        ) -> aiohttp.ClientSession:
-            port = unused_port()
-            stopped = asyncio.Event()
-            taken = Settings.model_validate({"port": port, "classifier_budget_ms": PATIENT_MS, **settings})
-            keys = AccessKeys(taken.keys) if taken.keys else None
-            controller = Controller(routes, taken, local=classifier, keys=keys)
-            serving = serve_http(app(controller), "127.0.0.1", port, stopped, receive_seconds=taken.receive_seconds)
-            stack.push_async_callback(asyncio.wait_for, asyncio.create_task(serving), timeout=30)
-            stack.callback(stopped.set)
-            client = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))
-            await answering(client)
-            return client
-
+    async with controllers() as start:
         yield start
 
 
@@ -258,20 +191,3 @@ def routes(upstream: Upstream) -> RouterConfig:
 @pytest.fixture
 async def client(control: Control, routes: RouterConfig, classifier: GivenClassifier) -> aiohttp.ClientSession:
     return await control(routes, classifier)
-
-
-async def answering(client: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                async with client.get("/health/live"):
-                    return
-            except aiohttp.ClientConnectorError:
-                await asyncio.sleep(0.01)
-
-
-def unused_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port

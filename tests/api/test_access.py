@@ -8,7 +8,8 @@ import pytest
 
 from edge_router.controller.auth.key_file import Key, KeyFile, digest
 from edge_router.controller.config import RouterConfig
-from tests.api.conftest import Control, GivenClassifier, Upstream
+from tests.api.conftest import Upstream
+from tests.support.controller import Control, GivenClassifier
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}

@@ -17,7 +17,9 @@ from aiohttp import web
 
 from edge_router.controller.auth.key_file import Key, KeyFile, digest
 from edge_router.controller.telemetry.telemetry import TRACES_VARIABLE
-from tests.api.conftest import Handler, RouterServer, Serve, Upstream, answering, completion, unused_port
+from tests.api.conftest import Handler, RouterServer, Serve, Upstream, completion
+from tests.support.controller import answering
+from tests.support.ports import unused_port
 
 CANARY = "canary"
 PROMPT = f"{CANARY}-prompt"

@@ -5,7 +5,7 @@ import pytest
 
 from edge_router.controller.config import RouterConfig
 from edge_router.errors import UnavailableError
-from tests.api.conftest import Control, GivenClassifier
+from tests.support.controller import Control, GivenClassifier
 
 READY = "/health/ready"
 

@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from edge_router.controller.config import RouterConfig
-from tests.api.conftest import GivenClassifier, Upstream
+from tests.api.conftest import Upstream
+from tests.support.controller import GivenClassifier
 
 MESSAGES = [{"role": "user", "content": "sort a list"}]
 FIELD = {"nim-llm-router": {"policy": "task_router", "routing_strategy": "triton"}}

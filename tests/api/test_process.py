@@ -14,7 +14,9 @@ import aiohttp
 import pytest
 
 from edge_router.controller.config import RouterConfig
-from tests.api.conftest import PATIENT_MS, RouterServer, Upstream, answering, in_two, unused_port
+from tests.api.conftest import RouterServer, Upstream, in_two
+from tests.support.controller import PATIENT_MS, answering
+from tests.support.ports import unused_port
 
 CHAT = "/v1/chat/completions"
 CANARY = "canary-7f3a"

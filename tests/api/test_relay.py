@@ -9,7 +9,9 @@ import pytest
 from aiohttp import web
 
 from edge_router.controller.config import RouterConfig
-from tests.api.conftest import Control, GivenClassifier, Handler, Upstream, unused_port
+from tests.api.conftest import Handler, Upstream
+from tests.support.controller import Control, GivenClassifier
+from tests.support.ports import unused_port
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}

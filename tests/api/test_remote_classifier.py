@@ -8,7 +8,9 @@ import aiohttp
 import pytest
 
 from edge_router.controller.config import RouterConfig
-from tests.api.conftest import Control, GivenClassifier, RouterServer, Upstream, unused_port
+from tests.api.conftest import RouterServer, Upstream
+from tests.support.controller import Control, GivenClassifier
+from tests.support.ports import unused_port
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}
 

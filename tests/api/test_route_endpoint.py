@@ -2,7 +2,8 @@
 
 import aiohttp
 
-from tests.api.conftest import GivenClassifier, Upstream
+from tests.api.conftest import Upstream
+from tests.support.controller import GivenClassifier
 
 
 async def test_the_decision_is_that_of_a_chat(client: aiohttp.ClientSession, upstream: Upstream) -> None:

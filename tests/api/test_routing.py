@@ -7,7 +7,8 @@ import pytest
 
 from edge_router.controller.config import RouterConfig
 from edge_router.errors import RouterError, UnavailableError
-from tests.api.conftest import Control, GivenClassifier, Upstream
+from tests.api.conftest import Upstream
+from tests.support.controller import Control, GivenClassifier
 
 CHAT = "/v1/chat/completions"
 MESSAGES = [{"role": "user", "content": "sort a list"}]

@@ -5,7 +5,8 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from tests.api.conftest import GivenClassifier, Upstream
+from tests.api.conftest import Upstream
+from tests.support.controller import GivenClassifier
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "sort a list"}]}

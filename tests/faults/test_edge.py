@@ -2,6 +2,7 @@
 and neither its prompt, nor a key, nor what the upstream said of them is in an error, a log line or a metric."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -11,13 +12,11 @@ from structlog.testing import capture_logs
 
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.upstream import forwarding
-from tests.api.conftest import Control, GivenClassifier, control
 from tests.faults.conftest import DEADLINE, QUICK
 from tests.faults.test_before_the_first_byte import CASES, Case
 from tests.faults.test_mid_stream import BROKEN, Broken
 from tests.faults.upstream import FaultyUpstream
-
-__all__ = ["control"]
+from tests.support.controller import GivenClassifier, controllers
 
 PROMPT = "CANARY: what is a heron?"
 SURFACES: dict[str, dict[str, Any]] = {
@@ -28,7 +27,7 @@ SURFACES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-async def client(control: Control, upstream: FaultyUpstream, monkeypatch: pytest.MonkeyPatch) -> aiohttp.ClientSession:
+async def client(upstream: FaultyUpstream, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[aiohttp.ClientSession]:
     monkeypatch.setattr(forwarding, "PAUSE_SECONDS", 0.01)
     monkeypatch.setenv("CANARY_KEY", "sk-CANARY")
     speaks = ["chat", "messages", "ollama_chat"]
@@ -37,7 +36,8 @@ async def client(control: Control, upstream: FaultyUpstream, monkeypatch: pytest
     routes = RouterConfig.model_validate(
         {"upstreams": {"first": first}, "default": "first", "policies": {"task_router": {}}}
     )
-    return await control(routes, GivenClassifier(), breaker_failures=100, **QUICK)
+    async with controllers() as start:
+        yield await start(routes, GivenClassifier(), breaker_failures=100, **QUICK)
 
 
 def says(path: str, content: bytes) -> str:

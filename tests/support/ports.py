@@ -1,4 +1,4 @@
-"""Unused ports."""
+"""Unused TCP ports of 127.0.0.1."""
 
 import socket
 
@@ -11,3 +11,8 @@ def free_ports(count: int) -> list[int]:
     for each in taken:
         each.close()
     return ports
+
+
+def unused_port() -> int:
+    [port] = free_ports(1)
+    return port
