@@ -35,7 +35,9 @@ class Controller:
 
 
 async def start(**variables: object) -> Process:
-    environment = os.environ | {f"EDGE_ROUTER_{name}": str(value) for name, value in variables.items()}
+    """On an unused port if the variables name none: the default one may be in use."""
+    given = {"PORT": unused_port()} | variables
+    environment = os.environ | {f"EDGE_ROUTER_{name}": str(value) for name, value in given.items()}
     command = [sys.executable, "-m", "edge_router.controller"]
     return await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=environment)
 
