@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_router.cli.options import JsonOption, print_json
-from edge_router.controller.auth.key_file import Key, KeyFile, digest, new_key
+from edge_router.controller.auth import Key, KeyFile, digest, new_secret
 from edge_router.errors import ConfigError, NotFoundError, RequestError
 from edge_router.validation import in_one_line
 
@@ -41,7 +41,7 @@ def add(
     existing = KeyFile.read(file).keys if file.exists() else ()
     if any(key.name == name for key in existing):
         raise RequestError(f"{file}: {name} already has a key; revoke it first, or choose another name")
-    secret = new_key()
+    secret = new_secret()
     fields = {
         "name": name,
         "sha256": digest(secret.encode()).hex(),

@@ -17,8 +17,7 @@ from edge_router.contract import AUTO_MODEL
 from edge_router.controller.api import PATHS, LlmRequest, Model, ModelCatalog, answer_dry_run
 from edge_router.controller.api.model_endpoints import ModelEndpoints, json_response, started_now
 from edge_router.controller.api.openapi import document
-from edge_router.controller.auth.exposure import hosts_asked_for
-from edge_router.controller.auth.request_guard import RequestGuard
+from edge_router.controller.auth import RequestGuard, allowed_hosts
 from edge_router.controller.caller import Caller
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.error_response import http_error, request_headers, router_error, unexpected_error
@@ -43,7 +42,9 @@ def app(controller: Controller, more: Sequence[BaseRoute] = ()) -> Application:
         await (exchange or starlette)(scope, receive, send)
 
     settings = controller.settings
-    return RequestGuard(dispatch, hosts_asked_for(settings.host, controller.keys, settings.allowed_hosts))
+    return RequestGuard(
+        dispatch, allowed_hosts(settings.host, settings.allowed_hosts, has_keys=controller.keys is not None)
+    )
 
 
 class Endpoints:
@@ -72,7 +73,7 @@ class Endpoints:
 
     async def route(self, request: Request) -> Response:
         """Where a request would go. Nothing is sent to an upstream."""
-        caller = self._controller.authenticator.admit(request.scope["headers"])
+        caller = self._controller.authenticator.authenticate(request.scope["headers"])
         runtime, settings = self._controller.runtime, self._controller.settings
         body = await read_body(
             request.scope, request.receive, limit=settings.body_bytes, seconds=settings.receive_seconds
@@ -100,12 +101,12 @@ class Endpoints:
 
     async def config(self, request: Request) -> Response:
         """The configuration as loaded. An upstream's key is shown as the place it was read from."""
-        self._controller.authenticator.admit(request.scope["headers"])
+        self._controller.authenticator.authenticate(request.scope["headers"])
         return json_response(self._controller.runtime.config.model_dump(mode="json", exclude_none=True))
 
     async def metrics(self, request: Request) -> Response:
         if not self._controller.settings.metrics_open:
-            self._controller.authenticator.admit(request.scope["headers"])
+            self._controller.authenticator.authenticate(request.scope["headers"])
         content, kind = self._controller.telemetry.metrics.exposition(request.headers.get("accept", ""))
         return Response(content, media_type=kind)
 
@@ -113,7 +114,7 @@ class Endpoints:
         return Response(self._openapi, media_type="application/json")
 
     def _catalog(self, request: Request) -> ModelCatalog:
-        caller = self._controller.authenticator.admit(request.scope["headers"])
+        caller = self._controller.authenticator.authenticate(request.scope["headers"])
         runtime = self._controller.runtime
         return model_catalog(runtime.config, runtime.upstreams.is_up, caller)
 

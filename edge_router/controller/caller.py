@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The caller of a request: the rights of its access key."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Caller:
-    """The holder of an access key. `name` is None where no keys are kept. `models`: what it may reach, by upstream or
-    model name; None for all. `local_only`: its prompts must not leave the box."""
+    """`name`: the access key's, None when no keys are in use. `models`: names of upstreams or models that the caller
+    may use, None for all. `local_only`: its requests must stay on this device or the local network."""
 
     name: str | None = None
     models: AbstractSet[str] | None = None

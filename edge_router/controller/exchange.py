@@ -6,16 +6,16 @@ from datetime import datetime
 
 import structlog
 
-from edge_router.asgi.body import read_body
+from edge_router.asgi.body import BodyTooLargeError, read_body
 from edge_router.asgi.disconnect import ClientDisconnectedError
 from edge_router.asgi.types import Receive, Scope, Send
 from edge_router.contract import REQUEST_ID_HEADER
 from edge_router.controller.api import LlmRequest, OperationSpec
-from edge_router.controller.auth.size import check_size, largest
 from edge_router.controller.caller import Caller
 from edge_router.controller.error_response import FAILED, refusal, request_headers, request_id
 from edge_router.controller.routing import Plan, RequestContext
 from edge_router.controller.runtime import Controller, Runtime
+from edge_router.controller.settings import RequestLimits
 from edge_router.controller.telemetry import RequestRecord
 from edge_router.controller.upstream import Outcome
 from edge_router.errors import RouterError
@@ -41,6 +41,12 @@ async def plan_request(runtime: Runtime, request: LlmRequest, caller: Caller, he
     """Raises what `Router.plan` raises."""
     now = datetime.now().astimezone()
     return await runtime.router.plan(request, RequestContext(headers, caller, runtime.upstreams.is_up, now))
+
+
+def check_body_size(size: int, has_images: bool, limits: RequestLimits) -> None:
+    """Raises BodyTooLargeError. Reading a body allows for images; only the request tells whether it has any."""
+    if size > limits.body_bytes and not has_images:
+        raise BodyTooLargeError.beyond(limits.body_bytes)
 
 
 class Exchange:
@@ -79,21 +85,26 @@ class Exchange:
 
     async def _answer(self) -> None:
         authenticator, settings = self._controller.authenticator, self._controller.settings
-        caller = authenticator.admit(self._scope["headers"])
+        caller = authenticator.authenticate(self._scope["headers"])
         self._record.key = caller.name
         with self._controller.body_budget.reservation() as reserve:
             body = await read_body(
-                self._scope, self._receive, limit=largest(settings), seconds=settings.receive_seconds, reserve=reserve
+                self._scope,
+                self._receive,
+                limit=settings.largest_body_bytes,
+                seconds=settings.receive_seconds,
+                reserve=reserve,
             )
             request = self._spec.parse(body, self._runtime.config.names)
-            check_size(body, request, settings)
+            check_body_size(len(body), request.features.images, settings)
             plan = await plan_request(self._runtime, request, caller, self._headers)
             self._plan = plan
             self._record.add_plan(plan)
             try:
                 await self._forward(request, plan)
             finally:
-                authenticator.spend(caller, (self._record.prompt_tokens or 0) + (self._record.completion_tokens or 0))
+                tokens = (self._record.prompt_tokens or 0) + (self._record.completion_tokens or 0)
+                authenticator.count_tokens(caller, tokens)
 
     async def _forward(self, request: LlmRequest, plan: Plan) -> None:
         upstreams, headers = self._runtime.upstreams, self._forwarded_headers()

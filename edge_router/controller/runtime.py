@@ -11,11 +11,9 @@ from typing import Self
 import aiohttp
 
 from edge_router.asgi.body import BodyBudget
-from edge_router.controller.auth.authenticator import Authenticator
-from edge_router.controller.auth.keys import AccessKeys
+from edge_router.controller.auth import AccessKeys, Authenticator
 from edge_router.controller.classifier import ClassifierChain, InProcessClassifier
-from edge_router.controller.config import ClassifierConfig, RouterConfig
-from edge_router.controller.config.watch import watch
+from edge_router.controller.config import ClassifierConfig, RouterConfig, log_deprecations, watch_config
 from edge_router.controller.routing import Router
 from edge_router.controller.settings import COMPOSE_CLASSIFIER, Settings
 from edge_router.controller.telemetry import Telemetry
@@ -123,6 +121,7 @@ class Controller:
         ) as session:
             self.runtime = Runtime.of(self._config, self.settings, self._local, session)
             self.runtime.start()
+            log_deprecations(self._config)
             watching = self._watch()
             try:
                 yield
@@ -145,7 +144,7 @@ class Controller:
             return None
         hup = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hup.set)
-        return asyncio.create_task(watch(self._file, self.reload, hup))
+        return asyncio.create_task(watch_config(self._file, self.reload, hup))
 
 
 def _classifier_config(config: RouterConfig, settings: Settings, local: InProcessClassifier | None) -> ClassifierConfig:

@@ -7,8 +7,7 @@ from starlette.routing import BaseRoute
 
 from edge_router.asgi.process import check_port_free, run, serve_http, stop_signal
 from edge_router.controller.app import app
-from edge_router.controller.auth.exposure import check_exposed
-from edge_router.controller.auth.keys import AccessKeys
+from edge_router.controller.auth import AccessKeys, check_exposure
 from edge_router.controller.runtime import Controller
 from edge_router.controller.settings import Settings
 
@@ -19,7 +18,7 @@ def prepare(settings: Settings) -> AccessKeys | None:
     Raises ConfigError when they cannot be read, when the address is open to the network without keys, or is in use.
     """
     keys = AccessKeys(settings.keys) if settings.keys else None
-    check_exposed(settings.host, keys, settings.insecure)
+    check_exposure(settings.host, has_keys=keys is not None, insecure=settings.insecure)
     check_port_free(settings.host, settings.port)
     return keys
 

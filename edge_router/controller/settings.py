@@ -40,6 +40,11 @@ class RequestLimits(BodyLimits):
 
     grace_seconds: float = Field(10, ge=0, description="time for answers in progress when the process is stopped")
 
+    @property
+    def largest_body_bytes(self) -> int:
+        """The larger of the limits for requests with and without images."""
+        return max(self.body_bytes, self.image_body_bytes)
+
 
 class Settings(RequestLimits):
     """The controller's address, access and files."""

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.auth.key_file import Key, KeyFile, digest
+from edge_router.controller.auth import Key, KeyFile, digest
 from edge_router.controller.config import RouterConfig
 from tests.api.conftest import Upstream
 from tests.support.controller import Control, GivenClassifier

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from edge_router.controller.auth.key_file import Key, KeyFile, digest
+from edge_router.controller.auth import Key, KeyFile, digest
 from edge_router.controller.telemetry.telemetry import TRACES_VARIABLE
 from tests.api.conftest import Handler, RouterServer, Serve, Upstream, completion
 from tests.support.controller import answering

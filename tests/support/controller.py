@@ -12,7 +12,7 @@ import aiohttp
 from edge_router.asgi.process import serve_http
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.controller.app import app
-from edge_router.controller.auth.keys import AccessKeys
+from edge_router.controller.auth import AccessKeys
 from edge_router.controller.classifier import Labels
 from edge_router.controller.classifier.decision import Decision, Decisions
 from edge_router.controller.config import RouterConfig

@@ -1,4 +1,4 @@
-"""Who asks, by the key in the request's headers."""
+"""Identifies the caller of a request by the access key in its headers."""
 
 from collections.abc import Iterable
 from typing import TypeAlias
@@ -9,46 +9,49 @@ from edge_router.controller.caller import Caller
 from edge_router.errors import UnauthorizedError
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
-"""Of an ASGI scope: names in lower case, as often as they came."""
+"""Headers of an ASGI scope: names in lower case, repeated ones included."""
 
 AUTHORIZATION = b"authorization"
-CARRIERS = (AUTHORIZATION, b"x-api-key")
-ANYBODY = Caller()
+KEY_HEADERS = (AUTHORIZATION, b"x-api-key")
+ANONYMOUS = Caller()
 REFUSAL = "no valid access key; send one as Authorization: Bearer KEY, or as x-api-key: KEY"
-"""The same whatever is wrong: it tells nobody which keys there are."""
+"""The same for every reason, so that it tells nothing about the keys that exist."""
 
 
 class Authenticator:
-    def __init__(self, keys: AccessKeys | None) -> None:
-        """Without keys everybody is let in."""
-        self._keys = keys
-        self._limits = RateLimiter()
+    """Checks keys and their limits."""
 
-    def admit(self, headers: Headers) -> Caller:
-        """Raises UnauthorizedError, and LimitedError when the key's minute is used up."""
+    def __init__(self, keys: AccessKeys | None) -> None:
+        """None: no key is needed."""
+        self._keys = keys
+        self._limiter = RateLimiter()
+
+    def authenticate(self, headers: Headers) -> Caller:
+        """The caller; its request is counted. Raises UnauthorizedError, and LimitedError when the key's limit for this
+        minute is reached."""
         if self._keys is None:
-            return ANYBODY
-        key = self._keys.find(_presented(headers))
+            return ANONYMOUS
+        key = self._keys.find(_secret(headers))
         if key is None:
             raise UnauthorizedError(REFUSAL)
-        self._limits.take(key)
+        self._limiter.count_request(key)
         return key.caller
 
-    def spend(self, caller: Caller, tokens: int) -> None:
-        """Charges an answer; a key that is revoked by now owes nothing."""
+    def count_tokens(self, caller: Caller, tokens: int) -> None:
+        """Counts the tokens of an answer. Does nothing if the caller's key has been revoked since."""
         if self._keys is not None and (key := self._keys.find_by_name(caller.name)):
-            self._limits.spend(key, tokens)
+            self._limiter.count_tokens(key, tokens)
 
 
-def _presented(headers: Headers) -> bytes:
-    """The one key of all carriers; empty where there is none, or where two say different things: what a proxy in front
-    has checked must be what is checked here."""
-    carried = [(name, value) for name, value in headers if name in CARRIERS]
-    keys = {_bearer(value) if name == AUTHORIZATION else value for name, value in carried}
-    doubled = len(carried) > len({name for name, _ in carried})
-    return b"" if doubled or len(keys) != 1 else keys.pop()
+def _secret(headers: Headers) -> bytes:
+    """The one key in all headers. Empty if there is none, if a header is repeated, or if two headers differ: a proxy in
+    front may have checked the other one."""
+    found = [(name, value) for name, value in headers if name in KEY_HEADERS]
+    secrets = {_bearer(value) if name == AUTHORIZATION else value for name, value in found}
+    is_repeated = len(found) > len({name for name, _ in found})
+    return b"" if is_repeated or len(secrets) != 1 else secrets.pop()
 
 
 def _bearer(value: bytes) -> bytes:
-    scheme, _, key = value.partition(b" ")
-    return key if scheme.lower() == b"bearer" else b""
+    scheme, _, secret = value.partition(b" ")
+    return secret if scheme.lower() == b"bearer" else b""

@@ -1,9 +1,9 @@
-"""The file of the access keys: who holds one and what it may do, never the key itself.
+"""The file of access keys: their names, digests and limits. The keys themselves are not in it.
 
 keys:
 - {name: phone, sha256: 9f86d0..., models: [local], requests_per_minute: 60, tokens_per_minute: 20000, local_only: true}
 
-A digest is enough, without the slow hash that a password needs: a key is 256 random bits, which nobody guesses.
+A SHA-256 digest is enough, without the slow hash that passwords need: a key is 256 random bits.
 """
 
 import base64
@@ -22,11 +22,13 @@ from edge_router.errors import ConfigError
 from edge_router.validation import PATTERN_WORDS, ConfigProblems, Problem, in_one_line
 
 PREFIX = "er-"
+"""Makes a leaked key recognisable."""
 OWNER_ONLY = 0o600
-"""Lets a key that got lost be recognised as one of ours."""
 
 
 class Key(ConfigSection):
+    """One access key."""
+
     name: str = Field(
         min_length=1,
         max_length=64,
@@ -37,19 +39,21 @@ class Key(ConfigSection):
         pattern=r"^[0-9a-f]{64}$", json_schema_extra={PATTERN_WORDS: "must be a SHA-256 digest: 64 hexadecimal digits"}
     )
     models: Sequence[Annotated[str, Field(min_length=1)]] | None = Field(
-        None, min_length=1, description="upstreams or models it may reach; else all"
+        None, min_length=1, description="upstreams or models that it may use; all if missing"
     )
     requests_per_minute: int | None = Field(None, gt=0)
     tokens_per_minute: int | None = Field(None, gt=0)
-    local_only: bool = Field(False, description="its prompts must not leave the box")
+    local_only: bool = Field(False, description="its requests must stay on this device or the local network")
 
 
 class KeyFile(ConfigSection):
+    """A whole file."""
+
     keys: Sequence[Key] = ()
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """Raises ConfigError naming file and key, never what stands there."""
+        """Raises ConfigError with file and place. The message repeats nothing of the file's content."""
         try:
             return cls.model_validate(yaml.safe_load(file.read_text()) or {})
         except OSError as error:
@@ -73,7 +77,7 @@ class KeyFile(ConfigSection):
         return self
 
     def write(self, file: Path) -> None:
-        """At once and for its owner's eyes: who reads it meanwhile sees all of the old or all of the new."""
+        """Replaces the file atomically; only its owner may read it. Raises ConfigError."""
         text = yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
         try:
             atomic_write.write(file, text, OWNER_ONLY)
@@ -81,9 +85,9 @@ class KeyFile(ConfigSection):
             raise ConfigError(atomic_write.failure(file, error)) from error
 
 
-def new_key() -> str:
+def new_secret() -> str:
     return PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
 
 
-def digest(key: bytes) -> bytes:
-    return hashlib.sha256(key).digest()
+def digest(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()

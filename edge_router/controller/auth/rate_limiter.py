@@ -1,4 +1,4 @@
-"""How much each key of a key may still ask for in this minute."""
+"""Limits the requests and tokens of each access key in a minute."""
 
 import math
 import time
@@ -15,27 +15,30 @@ REQUESTS, TOKENS = "requests", "tokens"
 
 
 class RateLimiter:
-    """Requests are counted as they come, over a window that moves with the clock. Tokens are known after the answer,
-    and count even where they are more than was left: a moving window would refuse to note them, a fixed one does."""
+    """Requests are counted when they arrive, in a moving window. Tokens are counted after the answer, also beyond the
+    limit: a fixed window allows that, a moving one would drop them."""
 
     def __init__(self) -> None:
         storage = MemoryStorage()
         self._requests = MovingWindowRateLimiter(storage)
         self._tokens = FixedWindowRateLimiter(storage)
 
-    def take(self, key: AccessKey) -> None:
-        """Raises LimitedError."""
+    def count_request(self, key: AccessKey) -> None:
+        """Raises LimitedError when a limit of the key is reached."""
         name = str(key.caller.name)
         if key.tokens and not self._tokens.test(key.tokens, TOKENS, name):
             raise _limited(self._tokens, key.tokens, TOKENS, name)
         if key.requests and not self._requests.hit(key.requests, REQUESTS, name):
             raise _limited(self._requests, key.requests, REQUESTS, name)
 
-    def spend(self, key: AccessKey, tokens: int) -> None:
+    def count_tokens(self, key: AccessKey, tokens: int) -> None:
         if key.tokens and tokens > 0:
             self._tokens.hit(key.tokens, TOKENS, str(key.caller.name), cost=tokens)
 
 
-def _limited(limiter: WindowLimiter, limit: RateLimitItem, what: str, name: str) -> LimitedError:
-    wait = max(limiter.get_window_stats(limit, what, name).reset_time - time.time(), 0.0)
-    return LimitedError(f"this key may use {limit.amount} {what} a minute; ask again in {math.ceil(wait)} s", wait)
+def _limited(limiter: WindowLimiter, limit: RateLimitItem, unit: str, name: str) -> LimitedError:
+    wait = max(limiter.get_window_stats(limit, unit, name).reset_time - time.time(), 0.0)
+    message = (
+        f"the limit of this access key is reached: {limit.amount} {unit} a minute; try again in {math.ceil(wait)} s"
+    )
+    return LimitedError(message, wait)

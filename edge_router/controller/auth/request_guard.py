@@ -1,26 +1,26 @@
-"""What is refused before anybody asks who it is: a head that is too large, or that names another host than this one."""
+"""Refuses requests by their headers, before authentication: too many, or a host or origin that is not allowed."""
 
 from collections.abc import Sequence
 
 from edge_router.asgi.types import Application, Receive, Scope, Send
 from edge_router.controller.api import error_format_of
-from edge_router.controller.auth.hosts import Hosts
+from edge_router.controller.auth.hosts import AllowedHosts
 from edge_router.controller.error_response import refusal, request_headers, request_id
 from edge_router.errors import ForbiddenError, RequestError, RouterError
 
-HEADERS = 100
-HEADER_BYTES = 32 * 1024
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32 * 1024
 
 
-class HeadTooLargeError(RequestError):
+class HeadersTooLargeError(RequestError):
     status = 431
 
 
 class RequestGuard:
-    """The ASGI application behind it, for requests that may come in."""
+    """ASGI middleware that passes on the requests that it allows."""
 
-    def __init__(self, app: Application, hosts: Hosts | None) -> None:
-        """`hosts`: None lets any name pass; then a key must be asked for."""
+    def __init__(self, app: Application, hosts: AllowedHosts | None) -> None:
+        """`hosts`: None allows any name; requests must then have an access key."""
         self._app = app
         self._hosts = hosts
 
@@ -33,22 +33,22 @@ class RequestGuard:
         await self._app(scope, receive, send)
 
     def _check(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        if len(headers) > HEADERS or sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES:
-            raise HeadTooLargeError(f"more than {HEADERS} headers, or more than {HEADER_BYTES} bytes of them")
-        named = [value for name, value in headers if name == b"host"]
-        if len(named) != 1:
-            raise RequestError(f"{len(named)} Host headers; send one")
+        if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+            raise HeadersTooLargeError(
+                f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEADER_BYTES} bytes of them"
+            )
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1:
+            raise RequestError(f"the request has {len(hosts)} Host headers; send one")
         if self._hosts is None:
             return
-        if not self._hosts.allows(named[0]):
+        if not self._hosts.allows(hosts[0]):
             raise ForbiddenError(
-                "the Host header names no address of this machine; ask by localhost or its own address, or allow the "
-                "name in EDGE_ROUTER_ALLOWED_HOSTS"
+                "the name in the Host header is not allowed; use localhost or an address of this machine, or add the "
+                "name to EDGE_ROUTER_ALLOWED_HOSTS"
             )
         if not all(self._hosts.allows_origin(value) for name, value in headers if name == b"origin"):
-            raise ForbiddenError(
-                "the Origin header names a page of somebody else's; allow its name in EDGE_ROUTER_ALLOWED_HOSTS"
-            )
+            raise ForbiddenError("the Origin header is not allowed; add its host name to EDGE_ROUTER_ALLOWED_HOSTS")
 
 
 async def _refuse(error: RouterError, scope: Scope, send: Send) -> None:

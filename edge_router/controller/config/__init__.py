@@ -13,7 +13,7 @@ from edge_router.controller.config.router_config import RouterConfig, schema
 from edge_router.controller.config.rules import Conditions, Hours, RuleConfig
 from edge_router.controller.config.section import ConfigSection, Range, Share
 from edge_router.controller.config.upstreams import ApiKeyConfig, UpstreamConfig, is_loopback
-from edge_router.controller.config.watch import WatchedFile, log_deprecations, watch
+from edge_router.controller.config.watch import WatchedFile, log_deprecations, watch_config
 
 __all__ = [
     "AbstainConfig",
@@ -38,5 +38,5 @@ __all__ = [
     "is_loopback",
     "log_deprecations",
     "schema",
-    "watch",
+    "watch_config",
 ]

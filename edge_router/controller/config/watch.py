@@ -53,7 +53,7 @@ class WatchedFile:
             return FileIdentity(None, b"")
 
 
-async def watch(file: Path, reload: Reload, hup: asyncio.Event, poll_seconds: float = POLL_SECONDS) -> None:
+async def watch_config(file: Path, reload: Reload, hup: asyncio.Event, poll_seconds: float = POLL_SECONDS) -> None:
     """Calls `reload` with the content of `file` after each change, and whenever `hup` is set, until it is cancelled. If
     the file is not usable, the configuration stays as it is and the log says why."""
     watched = WatchedFile(file)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.controller.auth.authenticator import Authenticator
-from edge_router.controller.auth.keys import AccessKeys
+from edge_router.controller.auth import AccessKeys, Authenticator
 from tests.support.command import edge_router
 
 
@@ -16,7 +15,7 @@ def test_a_key_is_printed_once_is_accepted_and_can_be_revoked(tmp_path: Path) ->
     secret = edge_router("keys", "add", "phone", *limits, "--keys", str(file)).stdout.strip()
     edge_router("keys", "add", "tv", EDGE_ROUTER_KEYS=str(file))
     assert secret not in file.read_text()
-    caller = Authenticator(AccessKeys(file)).admit([(b"x-api-key", secret.encode())])
+    caller = Authenticator(AccessKeys(file)).authenticate([(b"x-api-key", secret.encode())])
     assert (caller.name, caller.models, caller.local_only) == ("phone", {"small", "large"}, True)
 
     listed = edge_router("keys", "list", "--keys", str(file), "--json")

@@ -1,11 +1,10 @@
-"""A file of keys and what opens it."""
+"""A file of access keys, and their secrets."""
 
 from pathlib import Path
 
 import pytest
 
-from edge_router.controller.auth import keys
-from edge_router.controller.auth.key_file import Key, KeyFile, digest
+from edge_router.controller.auth import Key, KeyFile, digest, keys
 
 SECRET = "er-" + "s" * 43
 OTHER = "er-" + "o" * 43

@@ -1,13 +1,11 @@
-"""Who is let in, by which carrier of a key, and until when."""
+"""Which requests are authenticated, by which header, and until when."""
 
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from edge_router.controller.auth.authenticator import Authenticator
-from edge_router.controller.auth.key_file import KeyFile
-from edge_router.controller.auth.keys import AccessKeys
+from edge_router.controller.auth import AccessKeys, Authenticator, KeyFile
 from edge_router.controller.caller import Caller
 from edge_router.errors import LimitedError, UnauthorizedError
 from tests.unit.controller.auth.conftest import OTHER, SECRET, key
@@ -28,8 +26,8 @@ def access(file: Path) -> Authenticator:
     return Authenticator(AccessKeys(file))
 
 
-def test_without_keys_everybody_is_let_in() -> None:
-    assert Authenticator(None).admit([bearer(SECRET)]) == Caller()
+def test_without_keys_every_request_is_accepted() -> None:
+    assert Authenticator(None).authenticate([bearer(SECRET)]) == Caller()
 
 
 @pytest.mark.parametrize(
@@ -42,8 +40,8 @@ def test_without_keys_everybody_is_let_in() -> None:
         [(b"host", b"x"), bearer(SECRET), (b"accept", b"*/*")],
     ],
 )
-def test_a_key_is_known_by_either_carrier(access: Authenticator, headers: list[tuple[bytes, bytes]]) -> None:
-    assert access.admit(headers) == PHONE
+def test_a_key_is_found_in_either_header(access: Authenticator, headers: list[tuple[bytes, bytes]]) -> None:
+    assert access.authenticate(headers) == PHONE
 
 
 @pytest.mark.parametrize(
@@ -78,22 +76,22 @@ def test_everything_else_is_refused_in_the_same_words(
     access: Authenticator, headers: list[tuple[bytes, bytes]]
 ) -> None:
     with pytest.raises(UnauthorizedError) as refused:
-        access.admit(headers)
+        access.authenticate(headers)
     with pytest.raises(UnauthorizedError) as without:
-        access.admit([])
+        access.authenticate([])
     assert str(refused.value) == str(without.value)
 
 
-def test_a_change_of_the_file_is_taken_without_a_restart(access: Authenticator, file: Path) -> None:
-    assert access.admit([bearer(OTHER)]).name == "tv"
+def test_a_change_of_the_file_is_reloaded_without_a_restart(access: Authenticator, file: Path) -> None:
+    assert access.authenticate([bearer(OTHER)]).name == "tv"
     KeyFile(keys=[key("tablet", OTHER, models=["large"])]).write(file)
-    assert access.admit([bearer(OTHER)]) == Caller("tablet", frozenset({"large"}))
+    assert access.authenticate([bearer(OTHER)]) == Caller("tablet", frozenset({"large"}))
     with pytest.raises(UnauthorizedError):
-        access.admit([bearer(SECRET)])
+        access.authenticate([bearer(SECRET)])
 
 
 @pytest.mark.parametrize("text", ["keys: [{name: x}]", None])
-def test_a_bad_or_missing_file_changes_nothing_and_is_said_once(
+def test_a_bad_or_missing_file_changes_nothing_and_is_logged_once(
     access: Authenticator, file: Path, text: str | None
 ) -> None:
     if text is None:
@@ -101,52 +99,52 @@ def test_a_bad_or_missing_file_changes_nothing_and_is_said_once(
     else:
         file.write_text(text)
     with capture_logs() as logs:
-        assert access.admit([bearer(SECRET)]) == PHONE
-        assert access.admit([bearer(SECRET)]) == PHONE
+        assert access.authenticate([bearer(SECRET)]) == PHONE
+        assert access.authenticate([bearer(SECRET)]) == PHONE
     assert [line["event"] for line in logs] == ["access keys not reloaded"]
     with pytest.raises(UnauthorizedError):
-        access.admit([])
+        access.authenticate([])
 
 
 def test_requests_are_limited_by_key(file: Path) -> None:
     KeyFile(keys=[key("phone", SECRET, requests_per_minute=2), key("tv", OTHER)]).write(file)
     access = Authenticator(AccessKeys(file))
     for _ in range(2):
-        access.admit([bearer(SECRET)])
+        access.authenticate([bearer(SECRET)])
     with pytest.raises(LimitedError, match="2 requests a minute") as limited:
-        access.admit([bearer(SECRET)])
+        access.authenticate([bearer(SECRET)])
     assert limited.value.retry_after is not None
     assert 0 < limited.value.retry_after <= 60
-    access.admit([bearer(OTHER)])
+    access.authenticate([bearer(OTHER)])
 
 
-def test_tokens_are_limited_once_they_are_spent_even_by_a_single_answer(file: Path) -> None:
+def test_tokens_are_limited_once_they_are_used_even_by_a_single_answer(file: Path) -> None:
     KeyFile(keys=[key("phone", SECRET, tokens_per_minute=100), key("tv", OTHER)]).write(file)
     access = Authenticator(AccessKeys(file))
-    caller = access.admit([bearer(SECRET)])
-    access.spend(caller, 99)
-    access.admit([bearer(SECRET)])
-    access.spend(caller, 5000)
+    caller = access.authenticate([bearer(SECRET)])
+    access.count_tokens(caller, 99)
+    access.authenticate([bearer(SECRET)])
+    access.count_tokens(caller, 5000)
     with pytest.raises(LimitedError, match="100 tokens a minute") as limited:
-        access.admit([bearer(SECRET)])
+        access.authenticate([bearer(SECRET)])
     assert limited.value.retry_after is not None
     assert 0 < limited.value.retry_after <= 60
-    access.admit([bearer(OTHER)])
+    access.authenticate([bearer(OTHER)])
 
 
-def test_a_refused_request_takes_nothing_from_the_allowance(file: Path) -> None:
+def test_a_refused_request_does_not_count(file: Path) -> None:
     KeyFile(keys=[key("phone", SECRET, requests_per_minute=1, tokens_per_minute=1)]).write(file)
     access = Authenticator(AccessKeys(file))
     for _ in range(3):
         with pytest.raises(UnauthorizedError):
-            access.admit([bearer(SECRET), x_api_key(OTHER)])
-    access.admit([bearer(SECRET)])
+            access.authenticate([bearer(SECRET), x_api_key(OTHER)])
+    access.authenticate([bearer(SECRET)])
 
 
-def test_an_answer_is_not_charged_to_who_has_no_key_any_more(access: Authenticator, file: Path) -> None:
-    caller = access.admit([bearer(SECRET)])
+def test_an_answer_to_a_revoked_key_does_not_count(access: Authenticator, file: Path) -> None:
+    caller = access.authenticate([bearer(SECRET)])
     KeyFile().write(file)
     with pytest.raises(UnauthorizedError):
-        access.admit([bearer(SECRET)])
-    access.spend(caller, 10)
-    Authenticator(None).spend(Caller(), 10)
+        access.authenticate([bearer(SECRET)])
+    access.count_tokens(caller, 10)
+    Authenticator(None).count_tokens(Caller(), 10)

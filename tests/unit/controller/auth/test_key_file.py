@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.controller.auth.key_file import Key, KeyFile, digest, new_key
+from edge_router.controller.auth import Key, KeyFile, digest, new_secret
 from edge_router.errors import ConfigError
 
 DIGEST = "0" * 64
@@ -26,7 +26,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_every_key_is_another_and_fits_into_a_header() -> None:
-    keys = {new_key() for _ in range(100)}
+    keys = {new_secret() for _ in range(100)}
     assert len(keys) == 100
     assert all(key.startswith("er-") and len(key) == 3 + 43 and key.isascii() and key.isprintable() for key in keys)
     assert len(digest(b"er-x")) == 32

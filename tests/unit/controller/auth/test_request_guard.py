@@ -1,4 +1,4 @@
-"""What an HTTP server lets through to the controller, byte by byte."""
+"""Which requests the HTTP server passes on to the controller, byte by byte."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,8 @@ import pytest
 from edge_router.asgi.process import serve_http
 from edge_router.asgi.response import SimpleResponse
 from edge_router.asgi.types import Receive, Scope, Send
-from edge_router.controller.auth.hosts import Hosts
-from edge_router.controller.auth.request_guard import HEADER_BYTES, HEADERS, RequestGuard
+from edge_router.controller.auth import AllowedHosts
+from edge_router.controller.auth.request_guard import MAX_HEADER_BYTES, MAX_HEADERS, RequestGuard
 from tests.support.ports import free_ports
 
 GET = b"GET /v1/models HTTP/1.1\r\n"
@@ -26,7 +26,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         while more:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
-        await SimpleResponse(body=b"let in: " + body).send(send)
+        await SimpleResponse(body=b"passed: " + body).send(send)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def port() -> AsyncIterator[int]:
     [port] = free_ports(1)
     stopped = asyncio.Event()
     serving = asyncio.create_task(
-        serve_http(RequestGuard(echo, Hosts()), "127.0.0.1", port, stopped, receive_seconds=5)
+        serve_http(RequestGuard(echo, AllowedHosts()), "127.0.0.1", port, stopped, receive_seconds=5)
     )
     while True:
         with contextlib.suppress(OSError):
@@ -73,18 +73,18 @@ def headers(count: int) -> bytes:
         GET + b"host:   127.0.0.1:8084\r\n\r\n",
         GET + HOST + b"Origin: http://localhost:3000\r\n\r\n",
         GET + HOST + b"Origin: chrome-extension://abc\r\n\r\n",
-        GET + HOST + headers(HEADERS - 1) + b"\r\n",
-        GET + HOST + b"X: " + b"y" * (HEADER_BYTES - 100) + b"\r\n\r\n",
+        GET + HOST + headers(MAX_HEADERS - 1) + b"\r\n",
+        GET + HOST + b"X: " + b"y" * (MAX_HEADER_BYTES - 100) + b"\r\n\r\n",
         POST + b"Content-Length: 2\r\n\r\n{}",
         POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         POST + b"Transfer-Encoding: chunked\r\n\r\n2;name=value\r\n{}\r\n0\r\n\r\n",
         POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nHost: no.header.any.more\r\n\r\n",
     ],
 )
-async def test_a_proper_request_is_let_in(port: int, request_: bytes) -> None:
+async def test_a_proper_request_is_passed_on(port: int, request_: bytes) -> None:
     status, body = await said(port, request_)
     assert status == 200
-    assert body in (b"let in: ", b"let in: {}")
+    assert body in (b"passed: ", b"passed: {}")
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ async def test_a_proper_request_is_let_in(port: int, request_: bytes) -> None:
         (GET + b"Host: \r\n\r\n", {403}, "Host"),
         (GET + HOST + b"Origin: https://evil.example.com\r\n\r\n", {403}, "Origin"),
         (GET + HOST + b"Origin: null\r\n\r\n", {403}, "Origin"),
-        (GET + HOST + headers(HEADERS) + b"\r\n", {431}, "100 headers"),
+        (GET + HOST + headers(MAX_HEADERS) + b"\r\n", {431}, "100 headers"),
         (GET + HOST + headers(3000) + b"\r\n", {431}, "headers"),
-        (GET + HOST + b"X: " + b"y" * HEADER_BYTES + b"\r\n\r\n", {431}, "32768 bytes"),
+        (GET + HOST + b"X: " + b"y" * MAX_HEADER_BYTES + b"\r\n\r\n", {431}, "32768 bytes"),
     ],
 )
 async def test_a_head_that_does_not_fit_is_refused_in_words(
@@ -146,7 +146,7 @@ async def test_a_head_that_does_not_fit_is_refused_in_words(
 async def test_what_two_servers_could_read_differently_is_refused(port: int, request_: bytes) -> None:
     status, body = await said(port, request_)
     assert status in (0, 400, 505)
-    assert b"let in" not in body
+    assert b"passed" not in body
     assert (await said(port, GET + HOST + b"\r\n"))[0] == 200
 
 
@@ -163,7 +163,7 @@ async def test_what_two_servers_could_read_differently_is_refused(port: int, req
 async def test_what_is_too_large_is_cut_off(port: int, request_: bytes) -> None:
     status, body = await said(port, request_)
     assert status in (0, 400, 413, 414, 431)
-    assert b"let in" not in body
+    assert b"passed" not in body
     assert (await said(port, GET + HOST + b"\r\n"))[0] == 200
 
 

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.config.watch import watch
+from edge_router.controller.config.watch import watch_config
 from edge_router.errors import ConfigError
 
 TEXT = "upstreams: {small: {url: http://h/v1, model: MODEL}}\ndefault: small\npolicies: {task_router: {}}\n"
@@ -42,7 +42,7 @@ class Watched:
 
 @asynccontextmanager
 async def watching(watched: Watched, poll_seconds: float = POLL_SECONDS) -> AsyncIterator[Watched]:
-    task = asyncio.create_task(watch(watched.file, watched.changed, watched.hup, poll_seconds))
+    task = asyncio.create_task(watch_config(watched.file, watched.changed, watched.hup, poll_seconds))
     await asyncio.sleep(0)  # it has seen the file as it is
     try:
         yield watched

@@ -1,26 +1,22 @@
-"""Where keys are needed, and by which names the machine may be asked."""
-
-from pathlib import Path
+"""Where access keys are needed, and which host names requests may use."""
 
 import pytest
 
-from edge_router.controller.auth.exposure import check_exposed, hosts_asked_for
-from edge_router.controller.auth.hosts import Hosts
-from edge_router.controller.auth.keys import AccessKeys
+from edge_router.controller.auth import AllowedHosts, allowed_hosts, check_exposure
 from edge_router.errors import ConfigError
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
 def test_loopback_needs_no_keys(host: str) -> None:
-    check_exposed(host, None, insecure=False)
+    check_exposure(host, has_keys=False, insecure=False)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.5", "jetson.local", "localhost.example.com"])
-def test_beyond_loopback_needs_keys_or_a_word(host: str, file: Path) -> None:
+def test_beyond_loopback_needs_keys_or_the_insecure_option(host: str) -> None:
     with pytest.raises(ConfigError, match=r"EDGE_ROUTER_KEYS.*--insecure"):
-        check_exposed(host, None, insecure=False)
-    check_exposed(host, None, insecure=True)
-    check_exposed(host, AccessKeys(file), insecure=False)
+        check_exposure(host, has_keys=False, insecure=False)
+    check_exposure(host, has_keys=False, insecure=True)
+    check_exposure(host, has_keys=True, insecure=False)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +37,8 @@ def test_beyond_loopback_needs_keys_or_a_word(host: str, file: Path) -> None:
         "LLM.example.com:443",
     ],
 )
-def test_a_name_of_the_house_passes(host: str) -> None:
-    assert Hosts(["llm.example.com"]).allows(host.encode())
+def test_a_name_of_the_local_network_is_allowed(host: str) -> None:
+    assert AllowedHosts(["llm.example.com"]).allows(host.encode())
 
 
 @pytest.mark.parametrize(
@@ -65,14 +61,13 @@ def test_a_name_of_the_house_passes(host: str) -> None:
         "\xe4.example.com",
     ],
 )
-def test_a_strangers_name_does_not(host: str) -> None:
-    assert not Hosts(["llm.example.com"]).allows(host.encode("latin-1"))
+def test_another_name_is_not_allowed(host: str) -> None:
+    assert not AllowedHosts(["llm.example.com"]).allows(host.encode("latin-1"))
 
 
-def test_names_are_asked_for_wherever_no_key_is(file: Path) -> None:
-    keys = AccessKeys(file)
-    assert hosts_asked_for("127.0.0.1", None, [])
-    assert hosts_asked_for("127.0.0.1", keys, [])
-    assert hosts_asked_for("0.0.0.0", None, [])
-    assert hosts_asked_for("0.0.0.0", keys, []) is None
-    assert hosts_asked_for("0.0.0.0", keys, ["llm.example.com"])
+def test_host_names_are_limited_wherever_no_key_is_needed() -> None:
+    assert allowed_hosts("127.0.0.1", [], has_keys=False)
+    assert allowed_hosts("127.0.0.1", [], has_keys=True)
+    assert allowed_hosts("0.0.0.0", [], has_keys=False)
+    assert allowed_hosts("0.0.0.0", [], has_keys=True) is None
+    assert allowed_hosts("0.0.0.0", ["llm.example.com"], has_keys=True)
