@@ -4,6 +4,7 @@ contract.
 A client, a model configuration and a stage that agree on something agree on it here.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 # Services of the compose stack and their ports.
@@ -12,14 +13,14 @@ ROUTER_SERVER_GRPC_PORT: Final = 8001
 ROUTER_SERVER_METRICS_PORT: Final = 8002
 ROUTER_CONTROLLER_PORT: Final = 8084
 
-# Policies are named after the network that decides for them.
+# A policy is a `postprocessing_<policy>` of the repository with its ensemble; `repository.policies` finds them. Clients
+# of the old contract know these two by name.
 TASK_ROUTER: Final = "task_router"
 COMPLEXITY_ROUTER: Final = "complexity_router"
-POLICIES: Final = (TASK_ROUTER, COMPLEXITY_ROUTER)
-"""The policies that the repository answers for, in the order in which they are shown."""
+POLICY_SUFFIX: Final = "_router"
 
 PROMPT_ROUTER_ENSEMBLE: Final = "prompt_router_ensemble"
-"""One pass of the network, the decisions of every policy."""
+"""The decisions of every policy, from one pass of each network."""
 
 
 def preprocessing(policy: str) -> str:
@@ -34,16 +35,6 @@ def ensemble(policy: str) -> str:
     return f"{policy}_ensemble"
 
 
-MODELS: Final = (
-    *(
-        name
-        for policy in POLICIES
-        for name in (preprocessing(policy), policy, postprocessing(policy), ensemble(policy))
-    ),
-    PROMPT_ROUTER_ENSEMBLE,
-)
-"""The nine models of the repository."""
-
 MAX_BATCH_SIZE: Final = 8
 
 # Tensors. Shapes are without the batch axis that Triton puts in front.
@@ -56,9 +47,28 @@ LABEL: Final = "LABEL"  # BYTES [1]
 PROBABILITIES: Final = "PROBABILITIES"  # FP32 [classes], in OUTPUT's order
 SCORE: Final = "SCORE"  # FP32 [1], 0..1
 
-DECISION_PREFIX: Final = {TASK_ROUTER: "TASK", COMPLEXITY_ROUTER: "COMPLEXITY"}
-"""`prompt_router_ensemble` names a policy's OUTPUT by the prefix alone, the rest as PREFIX_LABEL,
-PREFIX_PROBABILITIES, PREFIX_SCORE."""
+
+def short_name(policy: str) -> str:
+    """`task` for `task_router`: the policy's name in labelled rows and in messages."""
+    return policy.removesuffix(POLICY_SUFFIX)
+
+
+def output_prefix(policy: str) -> str:
+    """`TASK` for `task_router`. `prompt_router_ensemble` names the policy's OUTPUT by the prefix alone, the rest as
+    PREFIX_LABEL, PREFIX_PROBABILITIES and, where the policy has one, PREFIX_SCORE."""
+    return short_name(policy).upper()
+
+
+def policies(outputs: Iterable[str]) -> list[str]:
+    """The policies whose decisions are among the `outputs` of `prompt_router_ensemble`, in their order:
+    PREFIX with PREFIX_LABEL and PREFIX_PROBABILITIES, in capitals."""
+    names = list(outputs)
+    return [
+        f"{name.lower()}{POLICY_SUFFIX}"
+        for name in names
+        if name == name.upper() and f"{name}_{LABEL}" in names and f"{name}_{PROBABILITIES}" in names
+    ]
+
 
 # Files of a version folder.
 TOKENIZER_FILE: Final = "tokenizer.json"

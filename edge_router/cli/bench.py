@@ -10,8 +10,9 @@ from rich.progress import track
 from rich.table import Table
 
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.contract import INPUT, INPUT_IDS, PROMPT_ROUTER_ENSEMBLE, TASK_ROUTER, preprocessing
+from edge_router.contract import INPUT, INPUT_IDS, PROMPT_ROUTER_ENSEMBLE
 from edge_router.pipeline import Pipeline
+from edge_router.repository.policies import policies
 from edge_router.stopwatch import memory, timed
 from edge_router.tensors import Tensors, text_tensor
 
@@ -57,9 +58,10 @@ def measure(pipeline: Pipeline, tokens: int, calls: int) -> dict[str, float]:
 
 def prompt_of(pipeline: Pipeline, tokens: int) -> Tensors:
     """A prompt of `tokens` tokens; of as many as the tokenizer keeps where that is fewer."""
+    preprocessing = next(iter(policies(pipeline.repository).values())).preprocessing
     words = tokens
     while True:
         request = {INPUT: text_tensor([(WORD * words).encode()])}
-        if words == 0 or pipeline.infer(preprocessing(TASK_ROUTER), request)[INPUT_IDS].shape[1] <= tokens:
+        if words == 0 or pipeline.infer(preprocessing, request)[INPUT_IDS].shape[1] <= tokens:
             return request
         words -= 1

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from edge_router.cli.dry_run import RepositoryClassifier
-from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.controller.config import RouterConfig, UpstreamConfig, schema
+from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_repository
+from edge_router.controller.config import ConfigDocument, RouterConfig, UpstreamConfig, schema
+from edge_router.controller.config.references import label_problems, policy_problems
 from edge_router.controller.default_config import config_in_use
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError
-from edge_router.settings import read
-from edge_router.validation import dotted
+from edge_router.repository.policies import labels, policies
+from edge_router.settings import model_repository, read
+from edge_router.validation import Problem, dotted
 
 Meaning = Mapping[str, Any]
 
@@ -31,15 +32,17 @@ def check(
     overrides: OverridesOption = None,
 ) -> None:
     """Say what a routes.yaml means. One that is wrong ends this with exit code 1 and every mistake by its line. With
-    --repository the labels in it are compared with those of the network there."""
+    --repository the policies and labels in it are compared with those there; without, the policies with those of the
+    package's repository, unless the file names the classifier."""
     if as_schema:
         typer.echo(schema())
         return
     try:
         settings = read(Settings)
-        routes = config_in_use(file or settings.routes, settings)
-        if repository is not None:
-            routes.check_labels(RepositoryClassifier(open_pipeline(repository, overrides)).labels)
+        taken = file or settings.routes
+        routes = config_in_use(taken, settings)
+        if unknown := _unknown(routes, repository, overrides):
+            raise ConfigDocument.read(taken).error(unknown)
     except ConfigError as error:
         problems = str(error).splitlines()
         typer.echo(orjson.dumps({"problems": problems}).decode() if json else "\n".join(problems), err=not json)
@@ -48,6 +51,19 @@ def check(
         typer.echo(notice, err=True)
     meaning = _meaning(routes)
     typer.echo(orjson.dumps(meaning, option=orjson.OPT_INDENT_2).decode() if json else "\n".join(_lines(meaning)))
+
+
+def _unknown(config: RouterConfig, repository: Path | None, overrides: Path | None) -> list[Problem]:
+    """Policies and labels that the repository does not have; without --repository, policies of the package's own."""
+    if repository is not None:
+        return [*label_problems(config, labels(open_repository(repository, overrides)))]
+    if config.classifier.urls:  # what decides is elsewhere
+        return []
+    known = policies(open_repository(None, overrides))
+    return [
+        (place, f"{problem}. This is the repository {model_repository()}; --repository names another")
+        for place, problem in policy_problems(config, known)
+    ]
 
 
 def _meaning(routes: RouterConfig) -> Meaning:

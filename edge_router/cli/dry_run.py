@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
+from edge_router.contract import PROMPT_ROUTER_ENSEMBLE
 from edge_router.controller.api import Message, Operation, RequestFeatures, RoutingHint, UpstreamRequest
 from edge_router.controller.caller import Caller
 from edge_router.controller.classifier import (
@@ -43,7 +43,7 @@ class RepositoryClassifier:
     labels: Labels = field(init=False)
 
     def __post_init__(self) -> None:
-        self.labels = {policy: self.pipeline.labels(ensemble(policy)) for policy in POLICIES}
+        self.labels = self.pipeline.policy_labels()
 
     def decisions(self, text: str) -> Decisions:
         return ensemble_decisions(self.pipeline.infer(PROMPT_ROUTER_ENSEMBLE, ensemble_request(text)), self.labels)

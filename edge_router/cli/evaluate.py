@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
+from edge_router.contract import PROMPT_ROUTER_ENSEMBLE, short_name
 from edge_router.controller.classifier import ensemble_request
 from edge_router.controller.classifier.decision import Decisions, read_decisions
 from edge_router.errors import ConfigError
@@ -21,7 +21,11 @@ from edge_router.training.metrics import Agreement
 
 def evaluate(
     file: Annotated[
-        Path, typer.Argument(help="JSON lines with prompt, task and complexity (a label or null); .gz is read too.")
+        Path,
+        typer.Argument(
+            help="JSON lines with prompt and, for each policy that is known, a label or null under its short name: "
+            "task, complexity. A file that ends in .gz is unpacked."
+        ),
     ],
     json: JsonOption = False,
     picture: Annotated[
@@ -33,12 +37,15 @@ def evaluate(
     """Accuracy and macro-F1 of each policy over labelled prompts."""
     examples = read(file)
     pipeline = open_pipeline(repository, overrides)
-    labels = {policy: pipeline.labels(ensemble(policy)) for policy in POLICIES}
+    labels = pipeline.policy_labels()
+    policies = [policy for policy in labels if any(short_name(policy) in example.labels for example in examples)]
+    if not policies:
+        raise ConfigError(f"{file}: no row has a label under {' or '.join(map(short_name, labels))}")
     found = [
         read_decisions(pipeline.infer(PROMPT_ROUTER_ENSEMBLE, ensemble_request(example.prompt)), labels)
         for example in track(examples, "classifying", transient=True, console=Console(stderr=True))
     ]
-    agreements = {policy: agreement(policy, examples, found, labels[policy]) for policy in POLICIES}
+    agreements = {policy: agreement(policy, examples, found, labels[policy]) for policy in policies}
     if picture is not None:
         from edge_router.training.picture import draw  # matplotlib takes a second to import
 

@@ -50,7 +50,8 @@ def explain(
 ) -> None:
     """Walk the rules of routes.yaml with a prompt. Nothing is sent anywhere."""
     said = sys.stdin.read() if text == "-" else text
-    taken = config_in_use(routes, read(Settings))
+    here = RepositoryClassifier(open_pipeline(repository, overrides))
+    taken = config_in_use(routes, read(Settings), here.labels)
     message = Message("user", said)
     features = RequestFeatures(
         tokens=len(said.encode("utf-8", "replace")) // BYTES_PER_TOKEN if tokens is None else tokens,
@@ -60,7 +61,6 @@ def explain(
         background_task=is_background_task([message]),
     )
     asked = DryRunRequest([message], RoutingHint(model=model), features, user=user)
-    here = RepositoryClassifier(open_pipeline(repository, overrides))
     taken.check_labels(here.labels)
     around = context(dict(map(_header, header or ())), frozenset(down or ()))
     plan, steps = asyncio.run(Router(taken, here).explain(asked, around))

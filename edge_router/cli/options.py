@@ -1,23 +1,18 @@
 """Options that several verbs share, and what they open."""
 
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import msgspec
 import typer
 
-from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.errors import ConfigError
-from edge_router.pipeline import ENSEMBLES, Pipeline
+from edge_router.pipeline import Pipeline, ensembles
 from edge_router.repository import Repository
+from edge_router.repository.policies import policies
 from edge_router.settings import model_repository
-
-
-class Policy(StrEnum):
-    TASK = TASK_ROUTER
-    COMPLEXITY = COMPLEXITY_ROUTER
-
+from edge_router.validation import suggestion
 
 RepositoryOption: TypeAlias = Annotated[
     Path | None,
@@ -35,7 +30,8 @@ LayersOption: TypeAlias = Annotated[
     ),
 ]
 PolicyOption: TypeAlias = Annotated[
-    list[Policy] | None, typer.Option("--policy", help="This one alone; both by default.", show_default=False)
+    list[str] | None,
+    typer.Option("--policy", help="A policy of the repository; every policy by default.", show_default=False),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -54,7 +50,18 @@ def open_layers(repository: Repository, overrides: Path | None) -> list[Path]:
 
 def open_pipeline(path: Path | None, overrides: Path | None) -> Pipeline:
     """Every policy's ensemble: they share their stages, and each knows the labels of its policy."""
-    return Pipeline.load(open_repository(path, overrides), ENSEMBLES)
+    repository = open_repository(path, overrides)
+    return Pipeline.load(repository, ensembles(repository))
+
+
+def chosen(repository: Repository, named: Sequence[str] | None) -> list[str]:
+    """The policies that --policy names; without any, those of the repository. Raises ConfigError for one that is not
+    there."""
+    known = list(policies(repository))
+    for name in named or ():
+        if name not in known:
+            raise ConfigError(f"--policy {name}: no such policy in {repository.path}; {suggestion(name, known)}")
+    return list(named or known)
 
 
 def print_json(content: object) -> None:

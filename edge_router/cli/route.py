@@ -37,7 +37,7 @@ def route(
     """Show how a prompt is classified and which upstream would answer it."""
     message = Message("user", sys.stdin.read() if text == "-" else text)
     here = RepositoryClassifier(open_pipeline(repository, overrides))
-    taken = config_in_use(routes, read(Settings))
+    taken = config_in_use(routes, read(Settings), here.labels)
     taken.check_labels(here.labels)
     found = here.decisions(
         classified_text([message], earlier_turns=0, head_chars=taken.text.head_chars, tail_chars=taken.text.tail_chars)

@@ -43,8 +43,8 @@ def up(
     given = {"host": host, "port": port, "keys": keys, "insecure": insecure}
     settings = read(Settings, **{name: value for name, value in given.items() if value is not None})
     who = prepare(settings)
-    taken = config_in_use(routes, settings)
     pipeline = open_pipeline(repository, overrides)
+    taken = config_in_use(routes, settings, pipeline.policy_labels())
     controller = Controller(taken, settings, file=routes, local=LocalClassifier(pipeline), keys=who)
     for line in _greeting(taken, settings.host, settings.port):
         typer.echo(line)

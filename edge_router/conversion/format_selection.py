@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from edge_router.contract import COMPLEXITY_ROUTER, LOGITS, SCORE
+from edge_router.contract import LOGITS, SCORE
 from edge_router.conversion.calibration import peaks
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.formats import CANDIDATES, FP32, Format, write
 from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
-from edge_router.stages.decide import Decide, DecisionRules
+from edge_router.stages.decide import CONFIDENCE, Decide, DecisionRules
 from edge_router.tensors import Array
 
 
@@ -102,9 +102,12 @@ def compare(
 
 
 def _delta(checkpoint: Checkpoint, exact: Array, found: Array) -> float:
-    if COMPLEXITY_ROUTER not in checkpoint.rules:
-        return 0.0
-    decide = Decide(DecisionRules.of(checkpoint.rules[COMPLEXITY_ROUTER]))
+    """The largest over the policies that have a score of their own."""
+    scored = [rules for rules in checkpoint.rules.values() if rules["score"] != CONFIDENCE]
+    return max((_score_delta(Decide(DecisionRules.of(rules)), exact, found) for rules in scored), default=0.0)
+
+
+def _score_delta(decide: Decide, exact: Array, found: Array) -> float:
     answers = decide.run([{LOGITS: exact}, {LOGITS: found}])
     scores = [answer[SCORE] for answer in answers if not isinstance(answer, Exception)]
     return float(np.percentile(np.abs(scores[0] - scores[1]), 99))

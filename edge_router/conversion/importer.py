@@ -7,7 +7,7 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,7 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from edge_router.contract import (
-    DECISION_FILE,
-    LABELS_FILE,
-    NETWORK_FILE,
-    TASK_ROUTER,
-    TEXT_FILE,
-    postprocessing,
-    preprocessing,
-)
+from edge_router.contract import DECISION_FILE, LABELS_FILE, NETWORK_FILE, TEXT_FILE
 from edge_router.conversion import format_selection, formats, parity
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.eager import export_plain
@@ -32,6 +24,7 @@ from edge_router.conversion.prompts import Prompts
 from edge_router.errors import ConfigError
 from edge_router.pipeline import smoke_test
 from edge_router.repository import Repository, pins
+from edge_router.repository.policies import Policy, policies
 from edge_router.repository.report import Report, checksums, sha256
 from edge_router.repository.staging import entered, staging
 from edge_router.stages.tokenize import Tokenize
@@ -45,9 +38,10 @@ MODEL_FILE = "model.py"
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """`version` None = the next one. `also`: formats written beside the chosen one, under names of their own."""
+    """`policies` None = those of the repository that the checkpoint decides for. `version` None = the next one. `also`:
+    formats written beside the chosen one, under names of their own."""
 
-    policies: Sequence[str]
+    policies: Sequence[str] | None
     thresholds: format_selection.Thresholds
     version: int | None = None
     plain: bool = False
@@ -57,10 +51,11 @@ class Wish:
 
 @dataclass(frozen=True)
 class Imported:
-    """What was made, or would have been. `files`: bytes by path in the repository; `moved`: configurations whose pins
-    moved."""
+    """What was made, or would have been. `policies`: those that it decides for. `files`: bytes by path in the
+    repository; `moved`: configurations whose pins moved."""
 
     version: int
+    policies: Sequence[str]
     report: Report
     files: Mapping[str, int]
     moved: Sequence[str]
@@ -77,13 +72,9 @@ def run(
 ) -> Imported:
     """Raises CheckpointError, RepositoryError, ConfigError; then nothing has changed."""
     version = _version(repository, wish.version)
-    for policy in wish.policies:
-        if policy not in checkpoint.rules:
-            raise CheckpointError(
-                f"{checkpoint.folder}: none of its heads decides for {policy}; leave it out (--policy)"
-            )
-    wanted = {**pins.read(repository), **dict.fromkeys(wish.policies, version)}
-    models = list(dict.fromkeys(model for policy in wish.policies for model in pins.members(policy)))
+    chosen = _chosen(checkpoint, repository, wish)
+    wanted = {**pins.read(repository), **{policy.name: version for policy in chosen}}
+    models = list(dict.fromkeys(model for policy in chosen for model in policy.models))
     moved = list(dict.fromkeys(str(file) for file, _ in pins.changes(repository, layers, wanted)))
     with staging(repository) as staged:
         for model in models:
@@ -92,37 +83,59 @@ def run(
             shutil.copyfile(
                 repository.version_folder(model, repository.version(model)) / MODEL_FILE, folder / MODEL_FILE
             )
-        report = _made(checkpoint, source, staged, version, prompts, wish, progress)
+        report = _made(checkpoint, source, Repository(staged), version, prompts, chosen, wish, progress)
         smoke_test(pins.moved(Repository(staged), wanted))
         files = {name: (staged / name).stat().st_size for name in report.files}
         if not wish.dry_run:
             with entered(repository, staged, models, version):
                 pins.move(repository, layers, wanted)
-    return Imported(version, report, files, moved)
+    return Imported(version, [policy.name for policy in chosen], report, files, moved)
+
+
+def _chosen(checkpoint: Checkpoint, repository: Repository, wish: Wish) -> list[Policy]:
+    found = policies(repository)
+    for name in wish.policies or ():
+        if name not in checkpoint.rules:
+            raise CheckpointError(f"{checkpoint.folder}: none of its heads decides for {name}; leave it out (--policy)")
+    chosen = [found[name] for name in (found if wish.policies is None else wish.policies) if name in checkpoint.rules]
+    if not chosen:
+        raise CheckpointError(
+            f"{checkpoint.folder}: decides for {', '.join(checkpoint.rules)}; "
+            f"the policies of {repository.path} are {', '.join(found)}"
+        )
+    return chosen
 
 
 def _made(
     checkpoint: Checkpoint,
     source: Mapping[str, str],
-    staged: Path,
+    staged: Repository,
     version: int,
     prompts: Prompts,
+    chosen: Sequence[Policy],
     wish: Wish,
     progress: Progress,
 ) -> Report:
     """Everything of the version, written into its folders in `staged`."""
-    tokenize = _text(checkpoint, staged / preprocessing(TASK_ROUTER) / str(version))
-    network = staged / TASK_ROUTER / str(version)
+
+    def folders(models: Iterable[str]) -> list[Path]:
+        return [staged.version_folder(model, version) for model in dict.fromkeys(models)]
+
+    tokenize, *_ = [_text(checkpoint, folder) for folder in folders(policy.preprocessing for policy in chosen)]
+    network, *copies = folders(policy.network for policy in chosen)
     figures = list(_network(checkpoint, network, tokenize, prompts, wish, progress))
-    for policy in wish.policies:
-        _decisions(checkpoint.rules[policy], staged / postprocessing(policy) / str(version))
+    for copy in copies:
+        shutil.copytree(network, copy, dirs_exist_ok=True)
+    for policy in chosen:
+        _decisions(checkpoint.rules[policy.name], staged.version_folder(policy.postprocessing, version))
     report = Report(
         format=figures[-1]["format"],
         figures=figures,
-        files=checksums(staged, version),
+        files=checksums(staged.path, version),
         source={**source, **_digests(checkpoint)},
     )
-    report.write(staged, version)
+    for folder in (network, *copies):
+        report.write(folder)
     return report
 
 

@@ -3,29 +3,26 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.contract import COMPLEXITY_ROUTER, POLICY_SUFFIX, TASK_ROUTER
 from edge_router.conversion.encoder import Config
 from edge_router.conversion.errors import CheckpointError
-from edge_router.stages.decide import DecisionRules, Head
+from edge_router.stages.decide import CONFIDENCE, DecisionRules, Head
 
-LABELS: Mapping[str, Sequence[str]] = {
-    TASK_ROUTER: (
-        "Brainstorming", "Chatbot", "Classification", "Closed QA", "Code Generation", "Extraction",
-        "Open QA", "Other", "Rewrite", "Summarization", "Text Generation", "Unknown",
-    ),
-    COMPLEXITY_ROUTER: (
-        "Creativity", "Reasoning", "Contextual-Knowledge", "Few-Shot", "Domain-Knowledge", "No-Label-Reason",
-        "Constraint",
-    ),
-}  # fmt: skip
-"""Of NVIDIA's prompt-task-and-complexity-classifier, in its order: what clients of the old contract index by."""
-
+# The format of NVIDIA's prompt-task-and-complexity-classifier: what its config.json does not say itself. Clients of the
+# old contract index by this order of the labels.
 TASK_HEAD = "task_type"
+TASK_LABELS = (
+    "Brainstorming", "Chatbot", "Classification", "Closed QA", "Code Generation", "Extraction",
+    "Open QA", "Other", "Rewrite", "Summarization", "Text Generation", "Unknown",
+)  # fmt: skip
 COMPLEXITY_HEADS = (
     "creativity_scope", "reasoning", "contextual_knowledge", "number_of_few_shots", "domain_knowledge",
     "no_label_reason", "constraint_ct",
 )  # fmt: skip
-"""In the order of the labels."""
+COMPLEXITY_LABELS = (
+    "Creativity", "Reasoning", "Contextual-Knowledge", "Few-Shot", "Domain-Knowledge", "No-Label-Reason", "Constraint",
+)  # fmt: skip
+"""In the order of the heads."""
 SCORE = (0.35, 0.25, 0.05, 0.05, 0.15, 0.0, 0.15)
 """What each complexity adds to the score, as the checkpoint's model card says."""
 FLOORS = {"number_of_few_shots": 0.05}
@@ -44,24 +41,24 @@ def heads(config: Config) -> list[Head]:
 
 
 def rules(config: Config, found: Sequence[Head]) -> dict[str, dict[str, Any]]:
-    """The content of decision.json by policy, for the policies that a head decides. Raises CheckpointError."""
-    classes: dict[str, list[dict[str, Any]]] = {TASK_ROUTER: [], COMPLEXITY_ROUTER: []}
+    """The content of decision.json by policy, for the policies that a head decides. A head with a map of labels,
+    NAME_map, decides for NAME_router; the others are complexities. Raises CheckpointError."""
+    classes: dict[str, list[dict[str, Any]]] = {}
     for head in found:
         if head.name == TASK_HEAD:
-            classes[TASK_ROUTER] = _tasks(config, head)
+            classes[TASK_ROUTER] = _in_order(_labelled(config, head), TASK_LABELS)
+        elif f"{head.name}_map" in config:
+            classes[f"{head.name}{POLICY_SUFFIX}"] = _labelled(config, head)
         else:
-            classes[COMPLEXITY_ROUTER].append(_complexity(config, head))
-    label_order = {label: at for labels in LABELS.values() for at, label in enumerate(labels)}
+            classes.setdefault(COMPLEXITY_ROUTER, []).append(_complexity(config, head))
+    if COMPLEXITY_ROUTER in classes:
+        classes[COMPLEXITY_ROUTER] = _in_order(classes[COMPLEXITY_ROUTER], COMPLEXITY_LABELS)
     contents = {}
     for policy, own in classes.items():
-        if not own:
-            continue
-        if {item["label"] for item in own} == set(LABELS[policy]):
-            own.sort(key=lambda item: label_order[item["label"]])
         contents[policy] = {
             "heads": [{"name": head.name, "size": head.size} for head in found],
             "classes": own,
-            "score": "confidence" if policy == TASK_ROUTER else _score(own),
+            "score": _score(own) if policy == COMPLEXITY_ROUTER else CONFIDENCE,
         }
         try:
             DecisionRules.of(contents[policy])
@@ -70,7 +67,14 @@ def rules(config: Config, found: Sequence[Head]) -> dict[str, dict[str, Any]]:
     return contents
 
 
-def _tasks(config: Config, head: Head) -> list[dict[str, Any]]:
+def _in_order(classes: list[dict[str, Any]], labels: Sequence[str]) -> list[dict[str, Any]]:
+    """In the order of `labels`, where the classes have exactly these."""
+    if {item["label"] for item in classes} != set(labels):
+        return classes
+    return sorted(classes, key=lambda item: labels.index(item["label"]))
+
+
+def _labelled(config: Config, head: Head) -> list[dict[str, Any]]:
     names = _mapping(config, f"{head.name}_map")
     if set(names) != {str(index) for index in range(head.size)}:
         raise CheckpointError(
@@ -89,7 +93,7 @@ def _complexity(config: Config, head: Head) -> dict[str, Any]:
         )
     if not divisors[head.name]:
         raise CheckpointError(f"config.json: divisor_map.{head.name} is {divisors[head.name]!r}; it divides")
-    label = dict(zip(COMPLEXITY_HEADS, LABELS[COMPLEXITY_ROUTER], strict=True)).get(head.name, head.name)
+    label = dict(zip(COMPLEXITY_HEADS, COMPLEXITY_LABELS, strict=True)).get(head.name, head.name)
     found = {"label": label, "head": head.name, "weights": weights[head.name], "divisor": divisors[head.name]}
     return found | ({"floor": FLOORS[head.name]} if head.name in FLOORS else {})
 

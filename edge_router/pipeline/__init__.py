@@ -1,6 +1,6 @@
 """Runs a repository's models and ensembles in this process, without Triton."""
 
 from edge_router.pipeline.pipeline import Pipeline, ServedModel
-from edge_router.pipeline.smoke_test import ENSEMBLES, smoke_test
+from edge_router.pipeline.smoke_test import ensembles, smoke_test
 
-__all__ = ["ENSEMBLES", "Pipeline", "ServedModel", "smoke_test"]
+__all__ = ["Pipeline", "ServedModel", "ensembles", "smoke_test"]

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Self, TypeAlias
 
 from edge_router import stages
-from edge_router.contract import NETWORK_FILE, OUTPUT
+from edge_router.contract import (
+    NETWORK_FILE,
+    OUTPUT,
+    PROMPT_ROUTER_ENSEMBLE,
+    output_prefix,
+    policies,
+    postprocessing,
+)
 from edge_router.errors import NotFoundError, RepositoryError, RequestError
 from edge_router.pipeline.ensemble import Ensemble, LoadedStep, schedule
 from edge_router.pipeline.signature import Signature
@@ -102,6 +109,18 @@ class Pipeline:
     def labels(self, model: str) -> Sequence[str]:
         """The class names of OUTPUT, in its order."""
         return self.find(model).labels[OUTPUT]
+
+    def policy_labels(self) -> dict[str, Sequence[str]]:
+        """The labels of each policy that `prompt_router_ensemble` decides for, in the order of its OUTPUT.
+
+        Raises NotFoundError when the ensemble is not loaded, RepositoryError where a policy has no labels.
+        """
+        served = self.find(PROMPT_ROUTER_ENSEMBLE)
+        prefixes = {policy: output_prefix(policy) for policy in policies(served.signature.outputs)}
+        for policy, prefix in prefixes.items():
+            if prefix not in served.labels:
+                raise RepositoryError(f"{postprocessing(policy)}: {OUTPUT} has no labels; give it a label_filename")
+        return {policy: served.labels[prefix] for policy, prefix in prefixes.items()}
 
     def _load(self, model: str, pin: int) -> ServedModel:
         version = self.repository.version(model, pin)

@@ -8,6 +8,7 @@ from edge_router.contract import PROMPT_ROUTER_ENSEMBLE
 from edge_router.errors import RepositoryError
 from edge_router.repository import config
 from edge_router.repository.ensemble_steps import scheduling
+from edge_router.repository.repository import Repository
 from edge_router.repository.schema import ModelConfig
 
 _VERSIONS = re.compile(r"(version_policy\s*\{\s*specific\s*\{\s*versions:\s*\[)[^\]]*\]")
@@ -15,7 +16,7 @@ _LABELS = re.compile(r'(label_filename:\s*)"[^"]*"')
 _SCHEDULING = re.compile(r"^ensemble_scheduling\b.*", re.DOTALL | re.MULTILINE)
 
 
-def with_pins(file: Path, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
+def with_pins(repository: Repository, file: Path, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
     """`file` as it is written once it means `wanted`, which differs in its pins alone; `pins`: version by policy.
 
     Raises RepositoryError when the text, read by Triton's schema, would mean anything else.
@@ -25,7 +26,7 @@ def with_pins(file: Path, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
     text = _VERSIONS.sub(rf"\g<1> {versions} ]", text)
     for output in wanted.output:
         text = _LABELS.sub(rf'\g<1>"{output.label_filename}"', text) if output.label_filename else text
-    text = _steps(text, wanted, pins)
+    text = _steps(repository, text, wanted, pins)
     if config.parse(text, file) != wanted:
         raise RepositoryError(
             f"{file}: its pins cannot be moved; write them as the shipped files do: "
@@ -34,9 +35,9 @@ def with_pins(file: Path, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
     return text
 
 
-def _steps(text: str, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
+def _steps(repository: Repository, text: str, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
     if wanted.name == PROMPT_ROUTER_ENSEMBLE:  # its steps change with the pins, not their versions alone
-        return _SCHEDULING.sub(scheduling(pins, [tensor.name for tensor in wanted.output]), text)
+        return _SCHEDULING.sub(scheduling(repository, pins, [tensor.name for tensor in wanted.output]), text)
     for step in wanted.ensemble_scheduling.step:
         pin = re.compile(rf'(model_name:\s*"{re.escape(step.model_name)}"\s+model_version:\s*)-?\d+')
         text = pin.sub(rf"\g<1>{step.model_version}", text)

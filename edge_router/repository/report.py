@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from edge_router import __version__
-from edge_router.contract import REPORT_FILE, TASK_ROUTER
+from edge_router.contract import REPORT_FILE
 from edge_router.errors import RepositoryError
 
 
@@ -28,9 +28,10 @@ class Report:
     made_with: str = f"edge-llm-router {__version__}"
 
     @classmethod
-    def read(cls, repository: Path, version: int) -> Self | None:
-        """None when the version has none. Raises RepositoryError when it is not one."""
-        file = _file(repository, version)
+    def read(cls, folder: Path) -> Self | None:
+        """`folder`: the version folder of the network. None when it holds no report. Raises RepositoryError when the
+        file is not one."""
+        file = folder / REPORT_FILE
         if not file.exists():
             return None
         try:
@@ -38,8 +39,8 @@ class Report:
         except (OSError, ValueError, TypeError) as error:
             raise RepositoryError(f"{file}: not a version's report: {error}") from error
 
-    def write(self, repository: Path, version: int) -> None:
-        _file(repository, version).write_text(json.dumps(asdict(self), indent=1) + "\n")
+    def write(self, folder: Path) -> None:
+        (folder / REPORT_FILE).write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     def problems(self, repository: Path) -> list[str]:
         """Each file that is not what it was when the version was made, in a sentence."""
@@ -62,7 +63,3 @@ def checksums(repository: Path, version: int) -> dict[str, str]:
 def sha256(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _file(repository: Path, version: int) -> Path:
-    return repository / TASK_ROUTER / str(version) / REPORT_FILE

@@ -15,13 +15,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 
 from edge_router.contract import DECISION_FILE, LABEL, LOGITS, OUTPUT, PROBABILITIES, SCORE
 from edge_router.errors import RepositoryError, RequestError
 from edge_router.tensors import Array, Tensors
+
+CONFIDENCE: Final = "confidence"
+"""As `score`: the probability of the best class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +84,7 @@ class DecisionRules:
         labels = [item.label for item in self.classes]
         if not labels or len(set(labels)) < len(labels):
             raise ValueError("classes: give at least one, each label once")
-        if self.score != "confidence" and (unknown := set(self.score) - set(labels)):
+        if self.score != CONFIDENCE and (unknown := set(self.score) - set(labels)):
             raise ValueError(f"score: {', '.join(sorted(unknown))} is not among the classes")
         if any(head.temperature <= 0 for head in self.heads):
             raise ValueError("heads: temperature must be above 0")
@@ -122,7 +125,7 @@ class Decide:
         ]
         self._labels = np.array([label.encode() for label in rules.labels], dtype=np.object_)
         self._score = (
-            None if rules.score == "confidence" else np.array([rules.score.get(label, 0.0) for label in rules.labels])
+            None if rules.score == CONFIDENCE else np.array([rules.score.get(label, 0.0) for label in rules.labels])
         )
 
     @classmethod

@@ -27,20 +27,19 @@ class Encoded(NamedTuple):
     targets: list[int]
 
 
-def encode_noisy(
-    examples: Sequence[Example], tokenize: Tokenize, labels: Sequence[Sequence[str]], recipe: Recipe, epoch: int
-) -> list[Encoded]:
+def encode_noisy(examples: Sequence[Example], tokenize: Tokenize, recipe: Recipe, epoch: int) -> list[Encoded]:
     chance = random.Random(recipe.seed * 2000 + epoch)
     return [
-        Encoded(thinned(tokenize.ids(noisy(example.prompt, recipe, chance)), recipe, chance), targets(example, labels))
+        Encoded(thinned(tokenize.ids(noisy(example.prompt, recipe, chance)), recipe, chance), targets(example, recipe))
         for example in examples
     ]
 
 
-def targets(example: Example, labels: Sequence[Sequence[str]]) -> list[int]:
+def targets(example: Example, recipe: Recipe) -> list[int]:
+    """A label's index, for each head. Raises ValueError for a label that the head does not have."""
     return [
-        head.index(label) if label is not None else NONE
-        for head, label in zip(labels, (example.task, example.complexity), strict=True)
+        NONE if (label := example.label(policy)) is None else head.labels.index(label)
+        for policy, head in recipe.heads.items()
     ]
 
 

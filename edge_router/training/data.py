@@ -3,29 +3,30 @@
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Self
 
-from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.contract import short_name
 from edge_router.conversion.prompts import lines
 from edge_router.errors import ConfigError
 from edge_router.training.recipe import Recipe
 
+NO_LABELS = frozenset(("prompt", "source"))
+
 
 @dataclass(frozen=True)
 class Example:
-    """`complexity` is None where no dimension dominates."""
+    """`labels`: by the policy's short name, such as `task`; None where no label fits."""
 
     prompt: str
-    task: str
-    complexity: str | None
-    source: str
+    labels: Mapping[str, str | None]
+    source: str = ""
 
     def label(self, policy: str) -> str | None:
-        return {TASK_ROUTER: self.task, COMPLEXITY_ROUTER: self.complexity}[policy]
+        return self.labels.get(short_name(policy))
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,21 @@ class Corpus:
 
 
 def read(file: Path) -> list[Example]:
-    """Rows `prompt`, `task`, `complexity` (a label or null) and, where known, `source`; gzip by the name's ending."""
+    """Rows `prompt`, a label or null under the short name of each policy that is known (`task`, `complexity`, ...) and,
+    where known, `source`; gzip by the name's ending. Raises ConfigError naming the line."""
     return [_example(file, number, line) for number, line in lines(file)]
 
 
 def _example(file: Path, number: int, line: str) -> Example:
     try:
         row = json.loads(line)
-        return Example(row["prompt"], row["task"], row.get("complexity"), row.get("source", ""))
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{file}, line {number}: needs JSON with prompt, task and complexity: {error!r}") from error
+        labels = {name: value for name, value in row.items() if name not in NO_LABELS and isinstance(value, str | None)}
+        example = Example(row["prompt"], labels, row.get("source", ""))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(f"{file}, line {number}: needs a JSON object with prompt and labels: {error!r}") from error
+    if not labels:
+        raise ConfigError(f"{file}, line {number}: holds no label; name it after its policy: task, complexity")
+    return example
 
 
 def split(examples: Iterable[Example], patterns: Sequence[str]) -> tuple[list[Example], list[Example]]:

@@ -11,7 +11,7 @@ from edge_router.stages.tokenize import Tokenize
 from edge_router.training.batches import NONE, Batch, batches, encode_noisy
 from edge_router.training.data import Example, draw
 from edge_router.training.network import Network
-from edge_router.training.recipe import Recipe
+from edge_router.training.recipe import HeadRecipe, Recipe
 
 LOGIT_OF_NONE = 0.0
 """The constant logit of "none of the classes" beside a head's own (`none` in decision.json)."""
@@ -20,23 +20,22 @@ LOGIT_OF_NONE = 0.0
 def fit(
     examples: Sequence[Example],
     tokenize: Tokenize,
-    labels: Sequence[Sequence[str]],
     recipe: Recipe,
     progress: Progress,
     title: str,
 ) -> Network:
     """A network fine-tuned on `examples`: the moving average of its weights over the run."""
     torch.manual_seed(recipe.seed)
-    network = Network(recipe, [len(head) for head in labels]).train()
+    network = Network(recipe).train()
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
     steps = recipe.epochs * -(-len(draw(examples, recipe, 0)) // recipe.batch_rows)
     optimiser = torch.optim.AdamW(network.groups(recipe), weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_share(step / steps, recipe.warmup))
     bar = progress.add_task(title, total=steps)
     for epoch in range(recipe.epochs):
-        rows = encode_noisy(draw(examples, recipe, epoch), tokenize, labels, recipe, epoch)
+        rows = encode_noisy(draw(examples, recipe, epoch), tokenize, recipe, epoch)
         for batch in batches(rows, recipe.batch_rows, seed=recipe.seed * 3000 + epoch):
-            loss = batch_loss(network(batch.ids, batch.mask), batch, [len(head) for head in labels], recipe)
+            loss = batch_loss(network(batch.ids, batch.mask), batch, recipe)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -54,16 +53,23 @@ def rate_share(done: float, warmup: float) -> float:
     return done / warmup if done < warmup else max(0.0, (1 - done) / (1 - warmup))
 
 
-def batch_loss(logits: Tensor, batch: Batch, sizes: Sequence[int], recipe: Recipe) -> Tensor:
-    """Cross entropy of both heads. Complexity has one more class, NONE, whose logit is constant: its rows push the
+def batch_loss(logits: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
+    """The weighted sum of the heads' losses. `logits` FP32 [rows, sum of sizes]."""
+    parts = logits.split([len(head.labels) for head in recipe.heads.values()], dim=1)
+    losses = [
+        head.weight * _head_loss(part, target, head, recipe.label_smoothing)
+        for part, target, head in zip(parts, batch.targets.T, recipe.heads.values(), strict=True)
+    ]
+    return torch.stack(losses).sum()
+
+
+def _head_loss(logits: Tensor, target: Tensor, head: HeadRecipe, smoothing: float) -> Tensor:
+    """Cross entropy. A head with `none_weight` has one more class, NONE, whose logit is constant: its rows push the
     others down."""
-    task, complexity = logits.split(list(sizes), dim=1)
-    task_target, complexity_target = batch.targets.T
-    none = complexity_target == NONE
-    complexity = nn.functional.pad(complexity, (0, 1), value=LOGIT_OF_NONE)
-    complexity_target = torch.where(none, complexity.shape[1] - 1, complexity_target)
-    smoothing = recipe.label_smoothing
-    task_loss = nn.functional.cross_entropy(task, task_target, label_smoothing=smoothing)
-    each = nn.functional.cross_entropy(complexity, complexity_target, label_smoothing=smoothing, reduction="none")
-    importance = torch.where(none, recipe.none_weight, 1.0)
-    return task_loss + recipe.complexity_weight * (each * importance).sum() / importance.sum()
+    none = target == NONE
+    importance = torch.where(none, head.none_weight or 0.0, 1.0)
+    if head.none_weight is not None:
+        logits = nn.functional.pad(logits, (0, 1), value=LOGIT_OF_NONE)
+    target = torch.where(none, logits.shape[1] - 1, target)
+    each = nn.functional.cross_entropy(logits, target, label_smoothing=smoothing, reduction="none")
+    return (each * importance).sum() / importance.sum().clamp(min=torch.finfo(importance.dtype).tiny)

@@ -17,7 +17,7 @@ def base_folder(recipe: Recipe) -> Path:
 class Network(nn.Module):
     """ids, mask INT64 [rows, tokens] -> logits FP32 [rows, sum of sizes], heads side by side."""
 
-    def __init__(self, recipe: Recipe, sizes: list[int]) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.encoder = AutoModel.from_pretrained(
             base_folder(recipe),
@@ -31,7 +31,7 @@ class Network(nn.Module):
         for part in (self.encoder.embeddings, *self.encoder.encoder.layer[: recipe.frozen_layers]):
             part.requires_grad_(False)
         self.dropout = nn.Dropout(recipe.dropout)
-        self.head = nn.Linear(self.encoder.config.hidden_size, sum(sizes))
+        self.head = nn.Linear(self.encoder.config.hidden_size, sum(len(head.labels) for head in recipe.heads.values()))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state

@@ -10,6 +10,24 @@ from edge_router.errors import ConfigError
 from edge_router.validation import in_one_line
 
 
+class HeadRecipe(BaseModel):
+    """One question about a prompt, by the name of its policy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    labels: list[str] = Field(min_length=2, description="in the order of the logits")
+    weight: float = Field(1, gt=0, description="of the head in the loss")
+    none_weight: float | None = Field(
+        None,
+        ge=0,
+        description="weight of a row that no label fits, which teaches the head that none does; "
+        "without it such rows say nothing to the head",
+    )
+    score: dict[str, float] | None = Field(
+        None, description="what a label adds to the score; without it the score is the confidence"
+    )
+
+
 class Recipe(BaseModel):
     """Refused when a key is unknown or out of range, so that a run is what its recipe says."""
 
@@ -34,11 +52,9 @@ class Recipe(BaseModel):
     dropout: float = Field(ge=0, lt=1)
     label_smoothing: float = Field(ge=0, lt=1)
     average: float = Field(ge=0, lt=1, description="decay of the moving average of the weights")
-    complexity_weight: float = Field(gt=0)
-    none_weight: float = Field(ge=0, description="weight of a row that no complexity dominates")
     noise: float = Field(ge=0, le=1, description="share of prompts that each kind of noise meets")
     token_drop: float = Field(ge=0, lt=1)
-    score: dict[str, float] = Field(description="what a complexity adds to the score")
+    heads: dict[str, HeadRecipe] = Field(min_length=1, description="by policy, in the order of the logits")
     held_out: list[str] = Field(description="sources of the held-out split; a trailing * stands for any ending")
 
     @classmethod

@@ -1,6 +1,5 @@
 """The flow of a training run, top to bottom: prompts, network, export, calibration, version, report."""
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from edge_router.contract import POLICIES, postprocessing
 from edge_router.conversion.format_selection import run
-from edge_router.conversion.rules import LABELS
+from edge_router.repository import Repository
 from edge_router.stages.decide import Decide
 from edge_router.stages.tokenize import Tokenize
 from edge_router.stages.vocabulary import TokenizerJson
@@ -39,13 +37,14 @@ class Result:
 
 def train(corpus: Corpus, recipe: Recipe, repository: Path, progress: Progress) -> Result:
     """Fine-tunes on all of train and writes a version into `repository`; the result is that of dev."""
+    opened = Repository(repository)
+    version.check(recipe, opened)
     network = _fit(corpus.train, recipe, progress)
     with tempfile.TemporaryDirectory() as scratch:
         built = Path(scratch)
         result = _finish(network, corpus.dev, corpus.dev, recipe, built, "dev", progress)
-        for folder in built.glob("*/1"):
-            shutil.copytree(folder, repository / folder.parent.name / "1", dirs_exist_ok=True)
-    version.report(repository, recipe, result.agreement, result.examples)
+        version.enter(built, recipe, opened)
+    version.report(recipe, opened, result.agreement, result.examples)
     return result
 
 
@@ -62,7 +61,7 @@ def hold_out(corpus: Corpus, recipe: Recipe, progress: Progress) -> Result:
 
 def _fit(examples: Sequence[Example], recipe: Recipe, progress: Progress) -> Network:
     tokenize = Tokenize(TokenizerJson(version.tokenizer(recipe)), recipe.max_tokens)
-    return fit(examples, tokenize, [LABELS[policy] for policy in POLICIES], recipe, progress, "training")
+    return fit(examples, tokenize, recipe, progress, "training")
 
 
 def _finish(
@@ -79,22 +78,22 @@ def _finish(
     with tempfile.TemporaryDirectory() as scratch:
         export(network, Path(scratch))
         float_logits = _logits(Path(scratch), tokenize, examples, "measuring fp32", progress)
-    export_int8(network, version.network_folder(built))
-    int8 = version.network_folder(built)
-    temperatures = _temperatures(_logits(int8, tokenize, calibration, "calibrating", progress), calibration)
-    version.write(built, recipe, LABELS, temperatures)
+    int8 = built / version.NETWORK_FOLDER
+    int8.mkdir()
+    export_int8(network, int8)
+    temperatures = _temperatures(_logits(int8, tokenize, calibration, "calibrating", progress), calibration, recipe)
+    version.write(built, recipe, temperatures)
     by_format = {"fp32": float_logits, "int8": _logits(int8, tokenize, examples, "measuring int8", progress)}
-    deciders = {policy: Decide.load(built / postprocessing(policy) / str(version.VERSION), {}) for policy in POLICIES}
+    deciders = {policy: Decide.load(built / policy, {}) for policy in recipe.heads}
     measured = {
         name: {
-            policy: measure(policy, deciders[policy], found, examples, LABELS[policy], recipe.score)
-            for policy in POLICIES
+            policy: measure(policy, deciders[policy], found, examples, head) for policy, head in recipe.heads.items()
         }
         for name, found in by_format.items()
     }
     equal = {
         policy: float(np.mean(np.equal(*(found[:, part].argmax(axis=1) for found in by_format.values()))))
-        for policy, part in _parts().items()
+        for policy, part in _parts(recipe).items()
     }
     return Result(title, len(examples), measured, equal)
 
@@ -104,17 +103,20 @@ def _logits(folder: Path, tokenize: Tokenize, examples: Sequence[Example], title
     return run(folder, [np.array(tokenize.ids(each.prompt), dtype=np.int64) for each in examples], title, progress)
 
 
-def _parts() -> dict[str, slice]:
+def _parts(recipe: Recipe) -> dict[str, slice]:
     """Where each policy's head lies in the logits."""
-    ends = np.cumsum([len(LABELS[policy]) for policy in POLICIES]).tolist()
-    return {policy: slice(end - len(LABELS[policy]), end) for policy, end in zip(POLICIES, ends, strict=True)}
+    parts, end = {}, 0
+    for policy, head in recipe.heads.items():
+        parts[policy] = slice(end, end := end + len(head.labels))
+    return parts
 
 
-def _temperatures(found: Array, examples: Sequence[Example]) -> dict[str, float]:
+def _temperatures(found: Array, examples: Sequence[Example], recipe: Recipe) -> dict[str, float]:
     temperatures = {}
-    for policy, part in _parts().items():
+    for policy, part in _parts(recipe).items():
         wanted = [example.label(policy) for example in examples]
         rows = [at for at, label in enumerate(wanted) if label is not None]
-        targets = np.array([LABELS[policy].index(label) for label in wanted if label is not None])
+        labels = recipe.heads[policy].labels
+        targets = np.array([labels.index(label) for label in wanted if label is not None])
         temperatures[policy] = temperature(found[rows, part], targets)
     return temperatures

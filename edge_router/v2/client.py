@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from edge_router.contract import INPUT, OUTPUT
@@ -18,6 +19,16 @@ UNCOMPRESSED = {"Content-Type": "application/octet-stream", "Accept-Encoding": "
 ALL_CLASSES = 1024
 """Class count requested from the classification extension; a server returns as many classes as there are."""
 EMPTY_PROMPT: Tensors = {INPUT: text_tensor([b""])}
+
+
+class _Tensor(msgspec.Struct):
+    name: str
+
+
+class _Metadata(msgspec.Struct):
+    """A model's metadata, as far as it is read."""
+
+    outputs: list[_Tensor]
 
 
 class ResponseError(RouterError):
@@ -38,10 +49,14 @@ class Client(Protocol):
         """
         ...
 
-    async def labels(self, model: str, output: str = OUTPUT) -> list[str]:
-        """The class names of `output` in order, by the classification extension.
+    async def outputs(self, model: str) -> list[str]:
+        """The names of the model's outputs in the order of its configuration. Raises what `infer` raises."""
+        ...
 
-        Raises ResponseError when the output has no labels, and what `infer` raises.
+    async def labels(self, model: str, outputs: Sequence[str] = (OUTPUT,)) -> dict[str, list[str]]:
+        """The class names of each of `outputs` in order, by one request of the classification extension.
+
+        Raises ResponseError when an output has no labels, and what `infer` raises.
         """
         ...
 
@@ -70,9 +85,19 @@ class InferenceClient:
     async def infer(self, model: str, inputs: Tensors) -> Tensors:
         return await self._infer(model, inputs, outputs=[])
 
-    async def labels(self, model: str, output: str = OUTPUT) -> list[str]:
-        requested = [{"name": output, "parameters": {"classification": ALL_CLASSES, "binary_data": True}}]
-        return class_names(model, output, (await self._infer(model, EMPTY_PROMPT, requested)).get(output))
+    async def outputs(self, model: str) -> list[str]:
+        status, content, _ = await self._call("GET", f"/v2/models/{model}", None, self._host)
+        self._check(model, status)
+        try:
+            return [tensor.name for tensor in msgspec.json.decode(content, type=_Metadata).outputs]
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ResponseError(f"{model}: not V2 metadata: {error}") from error
+
+    async def labels(self, model: str, outputs: Sequence[str] = (OUTPUT,)) -> dict[str, list[str]]:
+        parameters = {"classification": ALL_CLASSES, "binary_data": True}
+        requested = [{"name": output, "parameters": parameters} for output in outputs]
+        found = await self._infer(model, EMPTY_PROMPT, requested)
+        return {output: class_names(model, output, found.get(output)) for output in outputs}
 
     async def ready(self) -> None:
         status, _, _ = await self._call("GET", "/v2/health/ready", None, self._host)
@@ -86,11 +111,14 @@ class InferenceClient:
         body, header_length = encode_request(inputs, outputs)
         headers = {HEADER_LENGTH: str(header_length), **UNCOMPRESSED, **self._host}
         status, content, length = await self._call("POST", f"/v2/models/{model}/infer", body, headers)
+        self._check(model, status)
+        return _decoded(model, content, str(len(content)) if length is None else length)
+
+    def _check(self, model: str, status: int) -> None:
         if status >= 500:
             raise UnavailableError(f"{self.url}: {model} answered {status}")
         if status != 200:
             raise RequestError(f"{self.url}: {model} refused the request with {status}")
-        return _decoded(model, content, str(len(content)) if length is None else length)
 
     async def _call(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]

@@ -1,6 +1,7 @@
 """The client over gRPC, by the service definition that tritonclient carries. Importing this module loads gRPC's
 core."""
 
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -48,15 +49,25 @@ class GrpcClient:
         else:
             self._channel = grpc.aio.insecure_channel(target, options)
         self._infer_call = self._channel.unary_unary(f"/{SERVICE}/ModelInfer", v2.ModelInferRequest.SerializeToString)
+        self._metadata_call = self._channel.unary_unary(
+            f"/{SERVICE}/ModelMetadata", v2.ModelMetadataRequest.SerializeToString
+        )
         self._ready_call = self._channel.unary_unary(f"/{SERVICE}/ServerReady", v2.ServerReadyRequest.SerializeToString)
 
     async def infer(self, model: str, inputs: Tensors) -> Tensors:
         return await self._infer(_request(model, inputs))
 
-    async def labels(self, model: str, output: str = OUTPUT) -> list[str]:
+    async def outputs(self, model: str) -> list[str]:
+        request = v2.ModelMetadataRequest(name=model)
+        answer = await self._call(model, self._metadata_call, request, v2.ModelMetadataResponse)
+        return [tensor.name for tensor in answer.outputs]
+
+    async def labels(self, model: str, outputs: Sequence[str] = (OUTPUT,)) -> dict[str, list[str]]:
         request = _request(model, EMPTY_PROMPT)
-        request.outputs.add(name=output).parameters["classification"].int64_param = ALL_CLASSES
-        return class_names(model, output, (await self._infer(request)).get(output))
+        for output in outputs:
+            request.outputs.add(name=output).parameters["classification"].int64_param = ALL_CLASSES
+        found = await self._infer(request)
+        return {output: class_names(model, output, found.get(output)) for output in outputs}
 
     async def ready(self) -> None:
         response = await self._call("ServerReady", self._ready_call, v2.ServerReadyRequest(), v2.ServerReadyResponse)

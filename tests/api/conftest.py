@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER, output_prefix
 from edge_router.controller.config import RouterConfig
 from tests.support.controller import LABELS, Control, GivenClassifier, controllers
 
@@ -81,16 +81,17 @@ class RouterServer:
     decisions: dict[str, tuple[str, list[Any]]] = field(default_factory=lambda: dict(DECISIONS))
     labels: dict[str, list[Any]] = field(
         default_factory=lambda: {
-            f"{policy}_ensemble": [f"0.0:{at}:{label}" for at, label in reversed(list(enumerate(labels)))]
+            output_prefix(policy): [f"0.0:{at}:{label}" for at, label in reversed(list(enumerate(labels)))]
             for policy, labels in LABELS.items()
         }
     )
     answering: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reply(self, request: web.Request) -> web.StreamResponse:
-        model = request.path.split("/")[3]
-        if model in self.labels:
-            return outputs({"OUTPUT": ("BYTES", self.labels[model])})
+        if request.method == "GET":
+            return web.json_response({"outputs": [{"name": name} for name in DECISIONS]})
+        if b"classification" in await request.read():
+            return outputs({prefix: ("BYTES", labels) for prefix, labels in self.labels.items()})
         await self.answering.wait()
         return outputs(self.decisions) if self.status == 200 else web.Response(status=self.status)
 

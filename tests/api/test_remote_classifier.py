@@ -141,14 +141,14 @@ async def test_one_of_two_servers_down_costs_no_decision(
 async def test_a_server_is_used_once_its_labels_are_right(
     control: Control, routes: RouterConfig, server: RouterServer, classes: list[Any] | None
 ) -> None:
-    right = server.labels["task_router_ensemble"]
+    right = server.labels["TASK"]
     if classes is None:
-        del server.labels["task_router_ensemble"]
+        del server.labels["TASK"]
     else:
-        server.labels["task_router_ensemble"] = classes
+        server.labels["TASK"] = classes
     client = await control(routes, classifier_url=server.url)
     async with asyncio.timeout(15):
-        while "task_router_ensemble" not in (await problem(client) or ""):
+        while "TASK" not in (await problem(client) or ""):
             await asyncio.sleep(0.05)
-        server.labels["task_router_ensemble"] = right
+        server.labels["TASK"] = right
         await ready(client)

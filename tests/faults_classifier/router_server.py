@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ import grpc
 import numpy as np
 from aiohttp import web
 
-from edge_router.contract import COMPLEXITY_ROUTER, OUTPUT, TASK_ROUTER
+from edge_router.contract import COMPLEXITY_ROUTER, PROMPT_ROUTER_ENSEMBLE, TASK_ROUTER, output_prefix
 from edge_router.server.grpc_tensors import write_outputs
 from edge_router.tensors import Array, text_tensor
 from edge_router.v2.client import HEADER_LENGTH
@@ -74,22 +75,30 @@ class RouterServer:
         """Stops at once and cuts every connection."""
         await self.running.aclose()
 
-    async def _outputs(self, model: str, *, classes: bool) -> dict[str, Array]:
+    async def _until_answering(self) -> None:
         self.waiting += 1
         try:
             await self.answering.wait()
         finally:
             self.waiting -= 1
+
+    async def _outputs(self, *, classes: bool) -> dict[str, Array]:
+        await self._until_answering()
         if classes:
-            labels = self.labels[model.removesuffix("_ensemble")]
-            return {OUTPUT: text_tensor([f"0.0:{at}:{label}".encode() for at, label in enumerate(labels)])}
+            return {output_prefix(policy): _classes(labels) for policy, labels in self.labels.items()}
         self.asked += 1
         return self.decisions
+
+    @property
+    def _output_names(self) -> list[str]:
+        prefixes = map(output_prefix, self.labels)
+        return [f"{prefix}{suffix}" for prefix in prefixes for suffix in ("", "_LABEL", "_PROBABILITIES")]
 
     async def _start_http(self) -> None:
         application = web.Application()
         application.router.add_get("/v2/health/ready", self._http_ready)
-        application.router.add_post("/v2/models/{model}/infer", self._http_infer)
+        application.router.add_get(f"/v2/models/{PROMPT_ROUTER_ENSEMBLE}", self._http_metadata)
+        application.router.add_post(f"/v2/models/{PROMPT_ROUTER_ENSEMBLE}/infer", self._http_infer)
         runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0)
         self.running.push_async_callback(runner.cleanup)
         await runner.setup()
@@ -107,21 +116,29 @@ class RouterServer:
     async def _http_ready(self, request: web.Request) -> web.Response:
         return web.Response(status=self.refusal if self.refusal == 503 else 200)
 
-    async def _http_infer(self, request: web.Request) -> web.Response:
-        asked = await request.read()
-        model = request.match_info["model"]
-        outputs = await self._outputs(model, classes=b"classification" in asked)
+    async def _http_metadata(self, request: web.Request) -> web.Response:
+        await self._until_answering()
         if self.refusal:
             return web.Response(status=self.refusal)
         if self.body is not None:
             return web.Response(body=self.body)
-        content, length = encode_response(InferResponse(model, 1, outputs, binary=frozenset(outputs)))
+        return web.json_response({"outputs": [{"name": name} for name in self._output_names]})
+
+    async def _http_infer(self, request: web.Request) -> web.Response:
+        asked = await request.read()
+        outputs = await self._outputs(classes=b"classification" in asked)
+        if self.refusal:
+            return web.Response(status=self.refusal)
+        if self.body is not None:
+            return web.Response(body=self.body)
+        content, length = encode_response(InferResponse(PROMPT_ROUTER_ENSEMBLE, 1, outputs, binary=frozenset(outputs)))
         return web.Response(body=content, headers={HEADER_LENGTH: str(length)})
 
     async def _start_grpc(self) -> None:
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         handlers = {
             "ServerReady": grpc.unary_unary_rpc_method_handler(self._grpc_ready),
+            "ModelMetadata": grpc.unary_unary_rpc_method_handler(self._grpc_metadata),
             "ModelInfer": grpc.unary_unary_rpc_method_handler(self._grpc_infer, v2.ModelInferRequest.FromString),
         }
         server.add_generic_rpc_handlers(
@@ -135,8 +152,20 @@ class RouterServer:
         answer: bytes = v2.ServerReadyResponse(ready=self.refusal != 503).SerializeToString()
         return answer
 
+    async def _grpc_metadata(self, request: bytes, context: Any) -> bytes:
+        await self._until_answering()
+        if self.refusal:
+            await context.abort(CODES[self.refusal], "refused")
+        if self.body is not None:
+            return self.body
+        answer = v2.ModelMetadataResponse(name=PROMPT_ROUTER_ENSEMBLE)
+        for name in self._output_names:
+            answer.outputs.add(name=name)
+        content: bytes = answer.SerializeToString()
+        return content
+
     async def _grpc_infer(self, request: Any, context: Any) -> bytes:
-        outputs = await self._outputs(request.model_name, classes=len(request.outputs) > 0)
+        outputs = await self._outputs(classes=len(request.outputs) > 0)
         if self.refusal:
             await context.abort(CODES[self.refusal], "refused")
         if self.body is not None:
@@ -145,3 +174,7 @@ class RouterServer:
         write_outputs(answer, outputs)
         content: bytes = answer.SerializeToString()
         return content
+
+
+def _classes(labels: Sequence[str]) -> Array:
+    return text_tensor([f"0.0:{at}:{label}".encode() for at, label in enumerate(labels)])

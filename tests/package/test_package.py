@@ -10,8 +10,8 @@ import pytest
 import requests
 from openai import OpenAI
 
-from edge_router.contract import MODELS
 from tests.package.conftest import Installed, Running
+from tests.support.shipped import MODELS
 
 CODE = "Write a Python function that reverses a linked list."
 

@@ -12,9 +12,7 @@ from edge_router.contract import (
     INPUT,
     LABELS_FILE,
     MAX_BATCH_SIZE,
-    MODELS,
     OUTPUT,
-    POLICIES,
     PROMPT_ROUTER_ENSEMBLE,
     STAGE_PARAMETER,
     TASK_ROUTER,
@@ -28,6 +26,7 @@ from edge_router.repository import Repository, config
 from edge_router.repository.report import Report, checksums
 from edge_router.repository.schema import ModelConfig
 from edge_router.stages import STAGES
+from tests.support.shipped import MODELS, POLICIES
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = ROOT / "model_repository"
@@ -117,6 +116,6 @@ def test_labels_have_the_order_of_the_contract_and_equal_those_of_the_decision(p
 
 
 def test_the_reports_checksums_are_those_of_the_files() -> None:
-    report = Report.read(REPOSITORY, 1)
+    report = Report.read(REPOSITORY / TASK_ROUTER / "1")
     assert report is not None
     assert report.files == checksums(REPOSITORY, 1)

@@ -9,8 +9,9 @@ import tritonclient.grpc.aio as over_grpc_aio
 import tritonclient.http as over_http
 import tritonclient.http.aio as over_http_aio
 
-from edge_router.contract import MODELS, PROMPT_ROUTER_ENSEMBLE
+from edge_router.contract import PROMPT_ROUTER_ENSEMBLE
 from tests.support.light_server import Light
+from tests.support.shipped import MODELS
 
 ENSEMBLE = "task_router_ensemble"
 CODE = b"Write a Python function that reverses a linked list."

@@ -13,8 +13,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from edge_router.contract import MODELS
 from tests.support.light_server import Light
+from tests.support.shipped import MODELS
 
 INFER = "/v2/models/task_router_ensemble/infer"
 GOOD = b'{"inputs": [{"name": "INPUT", "datatype": "BYTES", "shape": [1, 1], "data": ["hi there, how are you?"]}]}'

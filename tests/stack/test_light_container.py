@@ -8,8 +8,8 @@ from typing import Any
 import docker
 import pytest
 
-from edge_router.contract import MODELS
 from tests.stack.conftest import COMPOSE, docker_missing, unavailable
+from tests.support.shipped import MODELS
 
 IMAGE = "edge-router-light-server:local"
 MEGABYTE = 10**6

@@ -14,8 +14,9 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
 from openai import OpenAI
 
-from edge_router.contract import COMPLEXITY_ROUTER, MODELS, TASK_ROUTER
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from tests.stack.conftest import Stack, container
+from tests.support.shipped import MODELS
 
 CODE = "Write a Python function that reverses a linked list."
 SMALL_TALK = "hi there, how are you today?"

@@ -1,7 +1,6 @@
 """A fake pipeline whose results a test chooses."""
 
 import threading
-from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -25,8 +24,8 @@ class Network:
         self.begun = threading.Event()
         self.asked: list[bytes] = []
 
-    def labels(self, model: str) -> Sequence[str]:
-        return LABELS[model.removesuffix("_ensemble")]
+    def policy_labels(self) -> dict[str, list[str]]:
+        return LABELS
 
     def infer(self, model: str, request: Tensors) -> Tensors:
         self.asked.append(request[INPUT].item())

@@ -11,20 +11,13 @@ from rich.progress import track
 from rich.table import Column, Table
 
 from edge_router.cli.options import JsonOption, RepositoryOption, open_repository
-from edge_router.contract import (
-    DECISION_FILE,
-    OUTPUT,
-    POLICIES,
-    TASK_ROUTER,
-    ensemble,
-    postprocessing,
-    preprocessing,
-)
+from edge_router.contract import DECISION_FILE, OUTPUT, ensemble
 from edge_router.controller.classifier import ensemble_request
 from edge_router.conversion.prompts import read
 from edge_router.errors import NotFoundError
 from edge_router.pipeline import Pipeline
 from edge_router.repository import Repository, pins
+from edge_router.repository.policies import policies
 from edge_router.repository.report import Report, sha256
 from edge_router.stages.decide import DecisionRules
 
@@ -60,26 +53,28 @@ def _facts(repository: Repository, version: int) -> dict[str, str]:
     """What a version is made of, in words. Raises NotFoundError when there is none of that number."""
     if version not in (found := pins.versions(repository)):
         raise NotFoundError(f"{repository.path}: no version {version}; it has {', '.join(map(str, found))}")
-    text, network = (repository.version_folder(model, version) for model in (preprocessing(TASK_ROUTER), TASK_ROUTER))
-    facts = {f"text: {file.name}": sha256(file)[:12] for file in sorted(text.glob("*")) if file.suffix != ".py"}
-    report = Report.read(repository.path, version)
-    facts["format"] = report.format if report else "unknown"
-    facts |= {
-        f"network: {file.name}, MB": f"{file.stat().st_size / 1e6:.1f}" for file in sorted(network.glob("model.*"))
-    }
-    for policy in POLICIES:
-        if pins.has(repository, policy, version):
-            file = repository.version_folder(postprocessing(policy), version) / DECISION_FILE
-            rules = DecisionRules.read(file)
-            facts[f"{policy}: {file.name}"] = sha256(file)[:12]
-            facts[f"{policy}: heads"] = ", ".join(f"{head.name} {head.size}" for head in rules.heads)
-            facts[f"{policy}: labels"] = ", ".join(rules.labels)
+    whole = [policy for policy in policies(repository).values() if pins.has(repository, policy, version)]
+    facts: dict[str, str] = {}
+    for folder in (repository.version_folder(policy.preprocessing, version) for policy in whole):
+        facts |= {f"text: {file.name}": sha256(file)[:12] for file in sorted(folder.glob("*")) if file.suffix != ".py"}
+    for folder in (repository.version_folder(policy.network, version) for policy in whole):
+        report = Report.read(folder)
+        facts["format"] = report.format if report else "unknown"
+        files = sorted(folder.glob("model.*"))
+        facts |= {f"network: {file.name}, MB": f"{file.stat().st_size / 1e6:.1f}" for file in files}
+    for policy in whole:
+        file = repository.version_folder(policy.postprocessing, version) / DECISION_FILE
+        rules = DecisionRules.read(file)
+        facts[f"{policy.name}: {file.name}"] = sha256(file)[:12]
+        facts[f"{policy.name}: heads"] = ", ".join(f"{head.name} {head.size}" for head in rules.heads)
+        facts[f"{policy.name}: labels"] = ", ".join(rules.labels)
     return facts
 
 
 def _decisions(repository: Repository, one: int, other: int, prompts: Sequence[str]) -> dict[str, Mapping[str, int]]:
     """For each policy that both versions decide for, on how many prompts they differ."""
-    shared = [policy for policy in POLICIES if all(pins.has(repository, policy, each) for each in (one, other))]
+    found = policies(repository).values()
+    shared = [policy.name for policy in found if all(pins.has(repository, policy, each) for each in (one, other))]
     before, after = (_labels(repository, version, shared, prompts) for version in (one, other))
     return {
         policy: {"differ": sum(map(str.__ne__, before[policy], after[policy])), "prompts": len(prompts)}

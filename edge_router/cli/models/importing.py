@@ -16,10 +16,10 @@ from edge_router.cli.options import (
     LayersOption,
     PolicyOption,
     RepositoryOption,
+    chosen,
     open_layers,
     open_repository,
 )
-from edge_router.contract import POLICIES
 from edge_router.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def import_checkpoint(
 
     opened = open_repository(repository, None)
     wish = importer.Wish(
-        policies=policy or POLICIES,
+        policies=chosen(opened, policy) if policy else None,
         thresholds=Thresholds(agreement, delta),
         version=version,
         plain=graph is GraphKind.PLAIN,
@@ -101,7 +101,7 @@ def import_checkpoint(
     if json:
         typer.echo(orjson.dumps(asdict(made), option=orjson.OPT_INDENT_2).decode())
     else:
-        _print(made, wish.policies, dry_run)
+        _print(made, dry_run)
 
 
 def _found(checkpoint: str, revision: str | None) -> tuple[Path, dict[str, str]]:
@@ -119,7 +119,7 @@ def _found(checkpoint: str, revision: str | None) -> tuple[Path, dict[str, str]]
     return folder, {"name": checkpoint, "revision": hub.commit(folder)}
 
 
-def _print(made: "Imported", policies: Sequence[str], dry_run: bool) -> None:
+def _print(made: "Imported", dry_run: bool) -> None:
     Console().print(_table(made.report.figures))
     version = f"version {made.version}, {made.report.format}, {sum(made.files.values()) / 1e6:.1f} MB"
     if dry_run:
@@ -130,7 +130,7 @@ def _print(made: "Imported", policies: Sequence[str], dry_run: bool) -> None:
         for name in made.moved:
             typer.echo(f"  {name}")
         return
-    typer.echo(f"{version}, decides for {' and '.join(policies)}")
+    typer.echo(f"{version}, decides for {' and '.join(made.policies)}")
     typer.echo("a running server takes it at its next start, or with: edge-router models reload")
 
 

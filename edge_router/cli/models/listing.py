@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_repository
-from edge_router.contract import STAGE_PARAMETER, TASK_ROUTER
+from edge_router.contract import STAGE_PARAMETER
 from edge_router.repository import Repository, config
 from edge_router.repository.report import Report
 
@@ -61,7 +61,7 @@ def _row(repository: Repository, model: str) -> Row:
     files = [
         file for version in versions for file in repository.version_folder(model, version).glob("*") if file.is_file()
     ]
-    reports = {version: Report.read(repository.path, version) for version in versions if model == TASK_ROUTER}
+    reports = {version: Report.read(repository.version_folder(model, version)) for version in versions}
     return {
         "model": model,
         "versions": versions,

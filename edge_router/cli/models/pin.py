@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from edge_router.cli.options import LayersOption, PolicyOption, RepositoryOption, open_layers, open_repository
-from edge_router.contract import POLICIES
+from edge_router.cli.options import LayersOption, PolicyOption, RepositoryOption, chosen, open_layers, open_repository
 from edge_router.errors import NotFoundError
 from edge_router.pipeline import smoke_test
 from edge_router.repository import Repository, pins
+from edge_router.repository.policies import policies
 
 
 def pin(
@@ -20,16 +20,15 @@ def pin(
 ) -> None:
     """Have a version decide. It is loaded and asked first; the one before stays where it is."""
     opened = open_repository(repository, None)
-    _move(opened, open_layers(opened, overrides), dict.fromkeys(policy or POLICIES, version))
+    _move(opened, open_layers(opened, overrides), dict.fromkeys(chosen(opened, policy), version))
 
 
 def rollback(policy: PolicyOption = None, repository: RepositoryOption = None, overrides: LayersOption = None) -> None:
     """Have the version below the present one decide."""
     opened = open_repository(repository, None)
     now = pins.read(opened)
-    _move(
-        opened, open_layers(opened, overrides), {each: _below(opened, each, now[each]) for each in policy or POLICIES}
-    )
+    wanted = {each: _below(opened, each, now[each]) for each in chosen(opened, policy)}
+    _move(opened, open_layers(opened, overrides), wanted)
 
 
 def _move(repository: Repository, layers: list[Path], wanted: dict[str, int]) -> None:
@@ -43,7 +42,8 @@ def _move(repository: Repository, layers: list[Path], wanted: dict[str, int]) ->
 
 
 def _below(repository: Repository, policy: str, version: int) -> int:
-    older = [each for each in pins.versions(repository) if each < version and pins.has(repository, policy, each)]
+    found = policies(repository)[policy]
+    older = [each for each in pins.versions(repository) if each < version and pins.has(repository, found, each)]
     if not older:
         raise NotFoundError(f"{repository.path}: {policy} has no version below {version}")
     return older[-1]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from edge_router.contract import DECISION_PREFIX
+from edge_router.contract import LABEL, PROBABILITIES, SCORE, output_prefix
 from edge_router.tensors import Tensors
 
 
@@ -40,12 +40,12 @@ def read_decisions(outputs: Tensors, labels: Mapping[str, Sequence[str]]) -> dic
     """
     decisions = {}
     for policy, names in labels.items():
-        prefix = DECISION_PREFIX[policy]
-        probabilities = dict(zip(names, _floats(outputs, f"{prefix}_PROBABILITIES"), strict=True))
-        label = _item(outputs, f"{prefix}_LABEL")
+        prefix = output_prefix(policy)
+        probabilities = dict(zip(names, _floats(outputs, f"{prefix}_{PROBABILITIES}"), strict=True))
+        label = _item(outputs, f"{prefix}_{LABEL}")
         if not isinstance(label, bytes) or label.decode() not in probabilities:
             raise ValueError(f"{policy}: the label is not one of the server's labels")
-        score = _float(outputs, f"{prefix}_SCORE") if f"{prefix}_SCORE" in outputs else None
+        score = _float(outputs, f"{prefix}_{SCORE}") if f"{prefix}_{SCORE}" in outputs else None
         decisions[policy] = Decision(label.decode(), probabilities, score)
     return decisions
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
-from edge_router.contract import POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
+from edge_router.contract import PROMPT_ROUTER_ENSEMBLE
 from edge_router.controller.classifier.classification import InProcessClassifier, Labels
 from edge_router.controller.classifier.decision import Decisions
 from edge_router.controller.classifier.remote import ensemble_decisions, ensemble_request
@@ -27,7 +27,7 @@ class LocalClassifier(InProcessClassifier):
     def __init__(self, pipeline: Pipeline) -> None:
         """`pipeline` has `prompt_router_ensemble` loaded."""
         self._pipeline = pipeline
-        self._labels = {policy: pipeline.labels(ensemble(policy)) for policy in POLICIES}
+        self._labels = pipeline.policy_labels()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="classifier")
         self.seconds = 0.0
 

@@ -1,6 +1,6 @@
 """A router-server as a classifier: V2 requests and replies as decisions."""
 
-from edge_router.contract import INPUT, POLICIES, PROMPT_ROUTER_ENSEMBLE, ensemble
+from edge_router.contract import INPUT, PROMPT_ROUTER_ENSEMBLE, output_prefix, policies
 from edge_router.controller.classifier.classification import Labels
 from edge_router.controller.classifier.decision import Decisions, read_decisions
 from edge_router.errors import RequestError
@@ -15,7 +15,11 @@ class RemoteClassifier:
         self._client = client
 
     async def labels(self) -> Labels:
-        return {policy: await self._client.labels(ensemble(policy)) for policy in POLICIES}
+        found = policies(await self._client.outputs(PROMPT_ROUTER_ENSEMBLE))
+        if not found:
+            raise ResponseError(f"{PROMPT_ROUTER_ENSEMBLE}: has no output that is a policy's decision")
+        labels = await self._client.labels(PROMPT_ROUTER_ENSEMBLE, [output_prefix(policy) for policy in found])
+        return {policy: labels[output_prefix(policy)] for policy in found}
 
     async def classify(self, text: str, labels: Labels) -> Decisions:
         request = ensemble_request(text)

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, model_validator
 
-from edge_router.contract import AUTO_MODEL, POLICIES
+from edge_router.contract import AUTO_MODEL
 from edge_router.controller.config.document import ConfigDocument
 from edge_router.controller.config.section import ConfigSection
 from edge_router.controller.config.upstreams import ApiKeyConfig
-from edge_router.validation import ConfigProblems, Place, suggestion
+from edge_router.validation import ConfigProblems, Place
 
 VARIABLE = re.compile(r"\$\{([^{}]+)\}")
 KEY_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -65,11 +65,6 @@ class LegacyConfig(ConfigSection):
     def _problems(self) -> Iterator[tuple[Place, str]]:
         policies = Counter(policy.name for policy in self.policies)
         for at, policy in enumerate(self.policies):
-            if policy.name not in POLICIES:
-                yield (
-                    ("policies", at, "name"),
-                    f"no classifier answers for {policy.name}; {suggestion(policy.name, POLICIES)}",
-                )
             if policies[policy.name] > 1:
                 yield ("policies", at, "name"), f"{policy.name} occurs more than once; remove one"
             labels = Counter(llm.name for llm in policy.llms)
@@ -137,7 +132,7 @@ def _identity(llm: LegacyLlm) -> tuple[object, ...]:
 def _names(config: LegacyConfig) -> dict[tuple[object, ...], str]:
     """The name of each upstream: its model, with a number if another upstream has that name."""
     names: dict[tuple[object, ...], str] = {}
-    taken = {AUTO_MODEL, *POLICIES}
+    taken = {AUTO_MODEL, *(policy.name for policy in config.policies)}
     for llm in (llm for policy in config.policies for llm in policy.llms):
         if _identity(llm) not in names:
             numbered = (f"{llm.model} {number}" for number in count(2))

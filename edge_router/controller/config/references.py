@@ -1,9 +1,9 @@
 """The names in `routes.yaml`: each must exist, mean one thing and lead to an upstream."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from edge_router.contract import AUTO_MODEL, COMPLEXITY_ROUTER, POLICIES, TASK_ROUTER
+from edge_router.contract import AUTO_MODEL
 from edge_router.validation import Place, Problem, suggestion
 
 if TYPE_CHECKING:
@@ -11,13 +11,10 @@ if TYPE_CHECKING:
 
 
 def name_problems(config: "RouterConfig") -> Iterator[Problem]:
-    """Names that are defined twice or reserved, and unknown policies."""
-    for policy in config.policies:
-        if policy not in POLICIES:
-            yield ("policies", policy), f"no such policy; {suggestion(policy, POLICIES)}"
+    """Names that are defined twice or reserved, and an `auto` without its policy."""
     if config.auto not in config.policies:
         yield ("auto",), f"{config.auto} is not in policies; {suggestion(config.auto, config.policies)}"
-    used = {AUTO_MODEL: "reserved", **dict.fromkeys(POLICIES, "the name of a policy")}
+    used = {AUTO_MODEL: "reserved", **dict.fromkeys(config.policies, "the name of a policy")}
     for section in ("upstreams", "fallbacks", "splits"):
         for name in getattr(config, section):
             if name in used:
@@ -44,14 +41,19 @@ def cycle_problems(config: "RouterConfig") -> Iterator[Problem]:
             yield (section, name), f"contains itself: {' -> '.join(path)}"
 
 
+def policy_problems(config: "RouterConfig", policies: Collection[str]) -> Iterator[Problem]:
+    """Policies that the classifier does not have. `policies`: the classifier's."""
+    for place, policy, _ in _label_references(config):
+        if policy not in policies:
+            yield place, f"the classifier has no policy {policy}; {suggestion(policy, policies)}"
+
+
 def label_problems(config: "RouterConfig", labels: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     """Policies and labels that the classifier does not have. `labels`: the classifier's, by policy."""
+    yield from policy_problems(config, labels)
     for place, policy, names in _label_references(config):
-        if policy not in labels:
-            yield place, f"the classifier has no policy {policy}; {suggestion(policy, labels)}"
-            continue
         for name in names:
-            if name not in labels[policy]:
+            if policy in labels and name not in labels[policy]:
                 yield place, f"unknown label {name}; {suggestion(name, labels[policy])}"
 
 
@@ -93,12 +95,8 @@ def _label_references(config: "RouterConfig") -> Iterator[tuple[Place, str, Sequ
     for name, policy in config.policies.items():
         yield ("policies", name, "routes"), name, tuple(policy.routes)
     for place, rule in config.all_rules():
-        if rule.when.task is not None:
-            yield (*place, "when", "task"), TASK_ROUTER, rule.when.task
-        if rule.when.complexity is not None:
-            yield (*place, "when", "complexity"), COMPLEXITY_ROUTER, ()
-        if rule.when.dimensions is not None:
-            yield (*place, "when", "dimensions"), COMPLEXITY_ROUTER, tuple(rule.when.dimensions)
+        for below, decided_by, labels in rule.when.references():
+            yield (*place, "when", *below), decided_by, labels
 
 
 def _path_back(name: str, path: tuple[str, ...], members: Mapping[str, Iterable[str]]) -> tuple[str, ...] | None:

@@ -1,13 +1,16 @@
 """The rules of `routes.yaml`: if all conditions of a rule hold, the request goes to the rule's `to`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, time, timedelta
-from typing import Annotated, Literal, Self, TypeAlias, get_args
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.controller.config.section import ConfigSection, Range, Share
-from edge_router.validation import PATTERN_WORDS
+from edge_router.validation import PATTERN_WORDS, Place
 
 Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: Sequence[Day] = get_args(Day)
@@ -63,6 +66,14 @@ Names: TypeAlias = Annotated[Sequence[str], Field(min_length=1), BeforeValidator
 """One name or several, of which one must match."""
 
 
+SHORT_FORMS: Mapping[str, tuple[str, str]] = {
+    "task": ("labels", TASK_ROUTER),
+    "complexity": ("score", COMPLEXITY_ROUTER),
+    "dimensions": ("probabilities", COMPLEXITY_ROUTER),
+}
+"""The general condition and the policy that a short form stands for."""
+
+
 class Conditions(ConfigSection):
     """Conditions that must all hold."""
 
@@ -85,20 +96,67 @@ class Conditions(ConfigSection):
     upstream: Mapping[str, Literal["up", "down"]] | None = None
     """state of upstreams, by name"""
 
+    labels: Mapping[str, Names] | None = None
+    """labels by policy: {demand_router: large}"""
+    score: Mapping[str, Share] | None = None
+    """score by policy"""
+    probabilities: Mapping[str, Mapping[str, Share]] | None = None
+    """probability of each label, by policy"""
     task: Names | None = None
-    """labels of the task router"""
+    """short for labels: {task_router: ...}"""
     complexity: Share | None = None
-    """score of the complexity router"""
+    """short for score: {complexity_router: ...}"""
     dimensions: Mapping[str, Share] | None = None
-    """shares by label of the complexity router"""
+    """short for probabilities: {complexity_router: ...}"""
     confidence: Share | None = None
     """probability of the label of the policy asked for"""
     margin: Share | None = None
     """that probability minus the next label's"""
 
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        for short, (general, policy) in SHORT_FORMS.items():
+            if getattr(self, short) is not None and policy in (getattr(self, general) or {}):
+                raise ValueError(f"{short} is short for {general}.{policy}; give one of the two")
+        return self
+
+    @cached_property
+    def decisions(self) -> "DecisionConditions":
+        """The conditions on decisions in their general form."""
+        return DecisionConditions(
+            **{
+                general: {**(getattr(self, general) or {}), **self._short_for(general)}
+                for general in (field.name for field in fields(DecisionConditions))
+            }
+        )
+
+    def references(self) -> Iterator[tuple[Place, str, Sequence[str]]]:
+        """(place below `when`, policy, labels of the policy) for each condition on a decision."""
+        for general, conditions in vars(self.decisions).items():
+            for policy, wanted in conditions.items():
+                short = next((name for name, form in SHORT_FORMS.items() if form == (general, policy)), None)
+                place = (general, policy) if short is None or getattr(self, short) is None else (short,)
+                yield place, policy, () if general == "score" else tuple(wanted)
+
+    def _short_for(self, general: str) -> dict[str, Any]:
+        return {
+            policy: getattr(self, short)
+            for short, (form, policy) in SHORT_FORMS.items()
+            if form == general and getattr(self, short) is not None
+        }
+
     def __str__(self) -> str:
         """In words."""
         return " and ".join(_words(self)) or "anything"
+
+
+@dataclass(frozen=True)
+class DecisionConditions:
+    """What a rule asks of decisions, by policy: a label, a score, the probability of each label."""
+
+    labels: Mapping[str, Sequence[str]]
+    score: Mapping[str, Share]
+    probabilities: Mapping[str, Mapping[str, Share]]
 
 
 class RuleConfig(ConfigSection):
@@ -120,13 +178,21 @@ class RuleConfig(ConfigSection):
 
 
 def _words(when: Conditions) -> Iterator[str]:
-    for name, wanted in when:
+    for name in type(when).model_fields:
+        wanted = getattr(when, name)
         if isinstance(wanted, bool):
             yield f"{'' if wanted else 'no '}{name}"
         elif isinstance(wanted, Mapping):
-            yield from (f"{name} {key} {_either(value)}" for key, value in wanted.items())
+            yield from (f"{name} {text}" for key, value in wanted.items() for text in _entry(key, value))
         elif wanted is not None:
             yield f"{name} {_either(wanted)}"
+
+
+def _entry(key: str, value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from (f"{key} {text}" for label, share in value.items() for text in _entry(label, share))
+    else:
+        yield f"{key} {_either(value)}"
 
 
 def _either(wanted: object) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
+from edge_router.contract import short_name
 from edge_router.controller.classifier import Decisions
 from edge_router.controller.config import Conditions, Hours, Range
 from edge_router.controller.routing.evaluation import Evaluation
@@ -67,12 +67,12 @@ def _tests(conditions: Conditions) -> Iterator[Test]:
 
 
 def _decision_tests(conditions: Conditions) -> Iterator[DecisionTest]:
-    if conditions.task is not None:
-        yield partial(_task, conditions.task)
-    if conditions.complexity is not None:
-        yield partial(_complexity, conditions.complexity)
-    if conditions.dimensions is not None:
-        yield partial(_dimensions, conditions.dimensions)
+    for policy, labels in conditions.decisions.labels.items():
+        yield partial(_label, policy, labels)
+    for policy, wanted in conditions.decisions.score.items():
+        yield partial(_score, policy, wanted)
+    for policy, shares in conditions.decisions.probabilities.items():
+        yield partial(_probabilities, policy, shares)
     if conditions.confidence is not None:
         yield partial(_confidence, conditions.confidence)
     if conditions.margin is not None:
@@ -111,17 +111,19 @@ def _tokens(wanted: Range, evaluation: Evaluation) -> str | None:
     return None if tokens in wanted else f"{tokens} tokens are not {wanted}"
 
 
-def _task(labels: Sequence[str], decisions: Decisions, evaluation: Evaluation) -> str | None:
-    label = decisions[TASK_ROUTER].label
-    return None if label in labels else f"the task is {label}"
+def _label(policy: str, labels: Sequence[str], decisions: Decisions, evaluation: Evaluation) -> str | None:
+    label = decisions[policy].label
+    return None if label in labels else f"the {short_name(policy)} is {label}"
 
 
-def _complexity(wanted: Range, decisions: Decisions, evaluation: Evaluation) -> str | None:
-    return _number("the score", decisions[COMPLEXITY_ROUTER].score, wanted)
+def _score(policy: str, wanted: Range, decisions: Decisions, evaluation: Evaluation) -> str | None:
+    return _number(f"the {short_name(policy)} score", decisions[policy].score, wanted)
 
 
-def _dimensions(wanted: Mapping[str, Range], decisions: Decisions, evaluation: Evaluation) -> str | None:
-    shares = decisions[COMPLEXITY_ROUTER].probabilities
+def _probabilities(
+    policy: str, wanted: Mapping[str, Range], decisions: Decisions, evaluation: Evaluation
+) -> str | None:
+    shares = decisions[policy].probabilities
     return next((why for label, share in wanted.items() if (why := _number(label, shares.get(label), share))), None)
 
 

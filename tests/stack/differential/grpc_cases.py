@@ -6,10 +6,11 @@ from typing import Any, TypeAlias
 
 from tritonclient.grpc import service_pb2 as v2
 
-from edge_router.contract import ATTENTION_MASK, INPUT, INPUT_IDS, LOGITS, MODELS
+from edge_router.contract import ATTENTION_MASK, INPUT, INPUT_IDS, LOGITS
 from tests.stack.differential.calls import Call
 from tests.stack.differential.http_cases import DECIDE, NETWORK, PROMPT, PROMPTS, ROW, TASK, floats, strings
 from tests.stack.differential.repository import EXTRA
+from tests.support.shipped import MODELS
 
 Case: TypeAlias = tuple[str, Call]
 Tensor: TypeAlias = Any

@@ -7,9 +7,10 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from edge_router.contract import ATTENTION_MASK, INPUT, INPUT_IDS, LOGITS, MODELS
+from edge_router.contract import ATTENTION_MASK, INPUT, INPUT_IDS, LOGITS
 from tests.stack.differential.exchange import HEADER_LENGTH, Request
 from tests.stack.differential.repository import EXTRA, WIDTH
+from tests.support.shipped import MODELS
 
 Case: TypeAlias = tuple[str, Request]
 

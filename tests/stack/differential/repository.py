@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edge_router.contract import DECISION_FILE, MODELS
+from edge_router.contract import DECISION_FILE
+from tests.support.shipped import MODELS
 
 ROOT = Path(__file__).parents[3]
 DECIDE = "postprocessing_task_router"

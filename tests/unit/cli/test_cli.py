@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.contract import COMPLEXITY_ROUTER, MODELS, TASK_ROUTER
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from tests.support.command import edge_router
+from tests.support.shipped import MODELS
 
 CODE = "Write a Python function that reverses a linked list."
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.contract import COMPLEXITY_ROUTER, POLICIES, TASK_ROUTER, postprocessing
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER, postprocessing
 from edge_router.repository import Repository, pins
 from scripts.make_checkpoint import make
 from tests.support.command import edge_router
 from tests.support.hub import COMMIT, NAME, REVISION, Hub, serving
+from tests.support.shipped import POLICIES
 from tests.support.versions import ROOT, two_versions
 
 LENIENT = ("--gate-prompts", "40", "--agreement", "0.5", "--delta", "0.5")

@@ -15,7 +15,7 @@ from safetensors.torch import save_file as save_torch
 from edge_router.contract import COMPLEXITY_ROUTER, LABEL, LOGITS, SCORE, TASK_ROUTER
 from edge_router.conversion.checkpoint import Checkpoint, CheckpointError, Encoder
 from edge_router.conversion.encoder import BERT
-from edge_router.conversion.rules import LABELS
+from edge_router.conversion.rules import COMPLEXITY_LABELS, TASK_LABELS
 from edge_router.stages.decide import Decide, DecisionRules
 from edge_router.tensors import Array, Tensors
 from scripts.make_checkpoint import make
@@ -56,7 +56,8 @@ def test_a_checkpoint_in_the_published_layout_is_read(made: Path) -> None:
     assert checkpoint.max_tokens == 512
     assert [(head.name, head.size) for head in checkpoint.heads][:2] == [("task_type", 12), ("creativity_scope", 3)]
     assert {policy: DecisionRules.of(rules).labels for policy, rules in checkpoint.rules.items()} == {
-        policy: list(labels) for policy, labels in LABELS.items()
+        TASK_ROUTER: list(TASK_LABELS),
+        COMPLEXITY_ROUTER: list(COMPLEXITY_LABELS),
     }
     tensors = load_file(made / WEIGHTS)
     heads = [tensors[f"head_{number}.fc.weight"] for number in range(8)]
@@ -96,9 +97,9 @@ def test_the_complexity_score_equals_the_model_cards(made: Path) -> None:
 
 
 def test_labels_have_the_order_of_the_old_contract_whatever_the_order_of_the_map(folder: Path) -> None:
-    names = list(reversed(LABELS[TASK_ROUTER]))
+    names = list(reversed(TASK_LABELS))
     configure(folder, task_type_map={str(index): name for index, name in enumerate(names)})
-    assert DecisionRules.of(Checkpoint.read(folder).rules[TASK_ROUTER]).labels == list(LABELS[TASK_ROUTER])
+    assert DecisionRules.of(Checkpoint.read(folder).rules[TASK_ROUTER]).labels == list(TASK_LABELS)
     logits = np.zeros((1, LOGIT_COUNT), dtype=np.float32)
     logits[0, 1] = 5
     assert decided(folder, TASK_ROUTER, logits)[LABEL][0, 0] == b"Text Generation"

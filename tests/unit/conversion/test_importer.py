@@ -9,7 +9,7 @@ import pytest
 import torch
 from rich.progress import Progress
 
-from edge_router.contract import COMPLEXITY_ROUTER, INPUT, LABEL, LOGITS, OUTPUT, POLICIES, TASK_ROUTER, ensemble
+from edge_router.contract import COMPLEXITY_ROUTER, INPUT, LABEL, LOGITS, OUTPUT, TASK_ROUTER, ensemble
 from edge_router.conversion import importer, parity
 from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.eager import Eager
@@ -27,6 +27,7 @@ from edge_router.stages.decide import Decide, DecisionRules
 from edge_router.stages.tokenize import Tokenize
 from edge_router.tensors import text_tensor
 from scripts.make_checkpoint import make
+from tests.support.shipped import POLICIES
 from tests.support.versions import two_versions
 
 LENIENT = Thresholds(agreement=0.5, delta=0.5)

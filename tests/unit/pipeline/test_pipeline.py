@@ -11,7 +11,6 @@ from edge_router.contract import (
     COMPLEXITY_ROUTER,
     INPUT,
     LOGITS,
-    MODELS,
     OUTPUT,
     PROMPT_ROUTER_ENSEMBLE,
     TASK_ROUTER,
@@ -25,6 +24,7 @@ from edge_router.repository import Repository
 from edge_router.repository.repository import CONFIG_FILE
 from edge_router.settings import model_repository
 from edge_router.tensors import Array, Tensors, text_tensor
+from tests.support.shipped import MODELS
 
 PROMPTS = [
     "Write a Python function that reverses a linked list.",

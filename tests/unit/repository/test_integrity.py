@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.contract import DECISION_FILE, POLICIES, TASK_ROUTER, postprocessing, preprocessing
+from edge_router.contract import DECISION_FILE, TASK_ROUTER, postprocessing, preprocessing
 from edge_router.errors import RepositoryError
 from edge_router.repository import Repository, pins
 from edge_router.repository.integrity import problems
 from edge_router.repository.report import Report, checksums
+from tests.support.shipped import POLICIES
 from tests.support.versions import two_versions
 
 
@@ -69,12 +70,12 @@ def test_what_a_killed_import_left_behind_is_named(repository: Path) -> None:
 def test_a_report_is_read_as_it_was_written_and_a_wrong_one_refused(tmp_path: Path) -> None:
     folder = tmp_path / TASK_ROUTER / "4"
     folder.mkdir(parents=True)
-    assert Report.read(tmp_path, 4) is None
+    assert Report.read(folder) is None
     (folder / "model.onnx").write_bytes(b"network")
     report = Report(format="int8", figures=[{"format": "int8"}], files=checksums(tmp_path, 4), source={"name": "x"})
-    report.write(tmp_path, 4)
-    assert Report.read(tmp_path, 4) == report
+    report.write(folder)
+    assert Report.read(folder) == report
     assert checksums(tmp_path, 4) == report.files  # the report itself is not among them
     (folder / "report.json").write_text(json.dumps({"format": "int8"}))
     with pytest.raises(RepositoryError, match="not a version's report"):
-        Report.read(tmp_path, 4)
+        Report.read(folder)

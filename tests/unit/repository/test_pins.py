@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.contract import COMPLEXITY_ROUTER, POLICIES, PROMPT_ROUTER_ENSEMBLE, TASK_ROUTER, postprocessing
+from edge_router.contract import COMPLEXITY_ROUTER, PROMPT_ROUTER_ENSEMBLE, TASK_ROUTER, postprocessing
 from edge_router.errors import NotFoundError, RepositoryError
 from edge_router.pipeline import Pipeline, smoke_test
 from edge_router.repository import Repository, pins, replacement
 from edge_router.stages.decide import Decide
+from tests.support.shipped import POLICIES
 from tests.support.versions import ROOT, two_versions
 
 BOTH = dict.fromkeys(POLICIES, 2)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
 from edge_router.errors import ConfigError
 from edge_router.training.data import Corpus, Example, draw, read, split
 from edge_router.training.recipe import Recipe
@@ -13,15 +14,17 @@ RECIPE = Recipe.read(ROOT / "training" / "recipe.yaml")
 
 
 def rows(source: str, count: int) -> list[Example]:
-    return [Example(f"{source} {number}", "Chatbot", None, source) for number in range(count)]
+    return [Example(f"{source} {number}", {"task": "Chatbot", "complexity": None}, source) for number in range(count)]
 
 
 def test_every_shipped_prompt_reads_and_its_labels_are_known() -> None:
     corpus = Corpus.read(ROOT / "training" / "data")
-    labels = {example.complexity for example in corpus.train} - {None}
-    assert labels == set(RECIPE.score)
-    assert len({example.task for example in corpus.train}) == 12
-    assert {example.task for example in corpus.dev} == {example.task for example in corpus.train}
+    complexity, task = RECIPE.heads[COMPLEXITY_ROUTER], RECIPE.heads[TASK_ROUTER]
+    found = {example.label(COMPLEXITY_ROUTER) for example in corpus.train} - {None}
+    assert found == set(complexity.score or ()) == set(complexity.labels)
+    assert {example.label(TASK_ROUTER) for example in corpus.train} == set(task.labels)
+    assert {example.label(TASK_ROUTER) for example in corpus.dev} == set(task.labels)
+    assert len(task.labels) == 12
 
 
 def test_no_prompt_of_dev_is_trained_on() -> None:
@@ -33,13 +36,30 @@ def test_a_gzip_file_and_a_plain_one_read_alike(tmp_path: Path) -> None:
     text = json.dumps({"prompt": "a\u2028b", "task": "Chatbot", "complexity": None}) + "\n"
     (tmp_path / "a.jsonl").write_text(text)
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(text.encode()))
-    assert read(tmp_path / "a.jsonl") == read(tmp_path / "a.jsonl.gz") == [Example("a\u2028b", "Chatbot", None, "")]
+    assert (
+        read(tmp_path / "a.jsonl")
+        == read(tmp_path / "a.jsonl.gz")
+        == [Example("a\u2028b", {"task": "Chatbot", "complexity": None})]
+    )
 
 
 def test_a_row_without_a_task_is_named_by_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"prompt": "x", "task": "Chatbot"}\n{"prompt": "x"}\n')
     with pytest.raises(ConfigError, match=r"a\.jsonl, line 2"):
         read(tmp_path / "a.jsonl")
+
+
+@pytest.mark.parametrize("row", ["[]", '{"prompt": "x", "task": 5}', '{"task": "Chatbot"}'])
+def test_a_row_that_holds_no_prompt_or_label_is_named_by_its_line(row: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(f"{row}\n")
+    with pytest.raises(ConfigError, match=r"a\.jsonl, line 1"):
+        read(tmp_path / "a.jsonl")
+
+
+def test_a_row_carries_the_labels_of_any_policy(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"prompt": "x", "demand": "large", "source": "mine"}\n')
+    [example] = read(tmp_path / "a.jsonl")
+    assert (example.label("demand_router"), example.label(TASK_ROUTER)) == ("large", None)
 
 
 def test_derived_rows_are_held_out_with_their_source() -> None:

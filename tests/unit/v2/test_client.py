@@ -77,7 +77,51 @@ async def test_infer_sends_the_prompt_and_returns_every_output(connect: Connect)
 
 async def test_labels_are_in_the_order_of_their_index_and_keep_colons(connect: Connect) -> None:
     client = await connect(says(outputs(OUTPUT=["0.9:10:Last", "0.1:2:Middle: one", "0.0:0:First"])))
-    assert await client.labels("a_model") == ["First", "Middle: one", "Last"]
+    assert await client.labels("a_model") == {"OUTPUT": ["First", "Middle: one", "Last"]}
+
+
+async def test_labels_of_several_outputs_are_one_request(connect: Connect) -> None:
+    asked: list[bytes] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(await request.read())
+        return web.Response(body=outputs(TASK=["0.9:1:Code", "0.1:0:Chatbot"], DEMAND=["1:0:small", "0:1:large"]))
+
+    client = await connect(answer)
+    assert await client.labels("a_model", ["DEMAND", "TASK"]) == {
+        "DEMAND": ["small", "large"],
+        "TASK": ["Chatbot", "Code"],
+    }
+    assert len(asked) == 1
+
+
+async def test_outputs_keep_the_order_of_the_metadata(connect: Connect) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append((request.method, request.path))
+        return web.json_response(
+            {"name": "a_model", "outputs": [{"name": name, "datatype": "FP32", "shape": [-1]} for name in "BAC"]}
+        )
+
+    assert await (await connect(answer)).outputs("a_model") == ["B", "A", "C"]
+    assert asked == [("GET", "/v2/models/a_model")]
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"name": "a_model"}', b'{"outputs": [{"name": 1}]}'])
+async def test_metadata_that_is_not_v2_is_a_response_error(connect: Connect, body: bytes) -> None:
+    client = await connect(says(body))
+    with pytest.raises(ResponseError, match=r"^a_model: not V2 metadata"):
+        await client.outputs("a_model")
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, RequestError), (503, UnavailableError)])
+async def test_a_refusal_of_metadata_is_named_by_its_status(
+    connect: Connect, status: int, error: type[RouterError]
+) -> None:
+    client = await connect(says(b"", status))
+    with pytest.raises(error, match=f"a_model .*{status}$"):
+        await client.outputs("a_model")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ async def connect(free_port: int) -> AsyncIterator[Connect]:
         server = grpc.aio.server()
         calls = {
             "ModelInfer": grpc.unary_unary_rpc_method_handler(answer, v2.ModelInferRequest.FromString),
+            "ModelMetadata": grpc.unary_unary_rpc_method_handler(answer, v2.ModelMetadataRequest.FromString),
             "ServerReady": grpc.unary_unary_rpc_method_handler(ready),
         }
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("inference.GRPCInferenceService", calls)])
@@ -87,7 +88,22 @@ async def test_infer_sends_the_prompt_and_returns_every_output(connect: Connect)
 
 async def test_labels_are_in_the_order_of_their_index_and_keep_colons(connect: Connect) -> None:
     client = await connect(says(outputs(OUTPUT=text_tensor([b"0.9:10:Last", b"0.1:2:Middle: one", b"0:0:First"]))))
-    assert await client.labels("a_model") == ["First", "Middle: one", "Last"]
+    assert await client.labels("a_model") == {"OUTPUT": ["First", "Middle: one", "Last"]}
+
+
+async def test_outputs_keep_the_order_of_the_metadata(connect: Connect) -> None:
+    asked: list[Any] = []
+
+    async def answer(request: Any, context: Any) -> bytes:
+        asked.append(request.name)
+        found = v2.ModelMetadataResponse(name=request.name)
+        for name in "BAC":
+            found.outputs.add(name=name, datatype="FP32", shape=[-1])
+        content: bytes = found.SerializeToString()
+        return content
+
+    assert await (await connect(answer)).outputs("a_model") == ["B", "A", "C"]
+    assert asked == ["a_model"]
 
 
 @pytest.mark.parametrize(

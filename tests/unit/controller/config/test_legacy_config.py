@@ -100,6 +100,14 @@ def test_a_variable_that_is_not_set_is_refused_by_its_name(tmp_path: Path, monke
         read(tmp_path, OLD.replace("http://127.0.0.1:11434", "${EDGE_NO_SUCH}"))
 
 
+def test_a_policy_of_any_name_is_compared_with_the_classifiers(tmp_path: Path) -> None:
+    config = read(tmp_path, OLD.replace('"complexity_router"', '"intent_router"', 1))
+    with pytest.raises(
+        ConfigError, match=r"policies\.intent_router\.routes: the classifier has no policy intent_router; "
+    ):
+        config.check_labels({policy: list(config.policies[policy].routes) for policy in ["task_router"]})
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "problem"),
     [
@@ -114,11 +122,6 @@ def test_a_variable_that_is_not_set_is_refused_by_its_name(tmp_path: Path, monke
             "9: policies.0.llms.1.name: Brainstorming occurs more than once; remove one",
         ),
         ('"complexity_router"', '"task_router"', "13: policies.1.name: task_router occurs more than once; remove one"),
-        (
-            '"complexity_router"',
-            '"intent_router"',
-            "13: policies.1.name: no classifier answers for intent_router; there are",
-        ),
         ("api_base: http://127.0.0.1:11434", "api_base: 127.0.0.1", "17: policies.1.llms.0.api_base: "),
         ("127.0.0.1:11434", "user:password@h", "1: upstreams.meta/llama-3.1-8b-instruct 2.url: contains a user or a"),
         ("api_key: sk-written", "api_key: [sk-written]", "18: policies.1.llms.0.api_key: "),

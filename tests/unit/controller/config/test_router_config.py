@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from edge_router.controller.config import RouterConfig
+from edge_router.controller.config import Conditions, RouterConfig
 from edge_router.errors import ConfigError
 
 RIGHT: dict[str, Any] = {
@@ -76,7 +77,6 @@ def test_the_shipped_file_and_its_example_are_read(tmp_path: Path) -> None:
         pytest.param("auto", "mood_router", "auto: mood_router", id="auto is no policy"),
         pytest.param("policies", REMOVED, "policies: ", id="no policies"),
         pytest.param("policies", {}, "policies: ", id="empty policies"),
-        pytest.param("policies/mood_router", {}, "policies.mood_router: ", id="unknown policy"),
         pytest.param("policies/task_router", REMOVED, "auto: task_router", id="policy behind auto not configured"),
         pytest.param("policies/task_router/ruels", [], "policies.task_router.ruels: ", id="misspelt key of a policy"),
         pytest.param(
@@ -170,6 +170,79 @@ def test_a_rule_for_a_policy_the_server_does_not_answer_for_is_refused(tmp_path:
     content["rules"] = [{"when": {"complexity": {"below": 0.5}}, "to": "small"}]
     with pytest.raises(ConfigError, match=r"rules\.0\.when\.complexity: .*complexity_router"):
         read(tmp_path, content).check_labels({"task_router": LABELS["task_router"]})
+
+
+def test_a_policy_of_any_name_is_read_and_compared_with_the_classifiers(tmp_path: Path) -> None:
+    config = read(tmp_path, changed("policies/mood_router", {"routes": {"sad": "large"}}))
+    config.check_labels({**LABELS, "mood_router": ["sad", "merry"]})
+    with pytest.raises(ConfigError, match=r"policies\.mood_router\.routes: the classifier has no policy mood_router; "):
+        config.check_labels(LABELS)
+    with pytest.raises(ConfigError, match=r"has no policy mood_router; did you mean moods_router\?"):
+        config.check_labels({**LABELS, "moods_router": []})
+
+
+def test_everything_that_the_server_does_not_have_is_named(tmp_path: Path) -> None:
+    config = read(
+        tmp_path, RIGHT | {"rules": [{"when": {"task": "Cooode", "complexity": {"below": 1}}, "to": "small"}]}
+    )
+    with pytest.raises(ConfigError) as refusal:
+        config.check_labels({"task_router": LABELS["task_router"]})
+    assert [line.partition(": ")[0] for line in str(refusal.value).splitlines()] == [
+        "policies.complexity_router.routes",
+        "rules.0.when.complexity",
+        "rules.0.when.task",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("short", "general"),
+    [
+        ({"task": "Code"}, {"labels": {"task_router": ["Code"]}}),
+        ({"complexity": {"below": 0.5}}, {"score": {"complexity_router": {"below": 0.5}}}),
+        (
+            {"dimensions": {"Reasoning": {"below": 0.5}}},
+            {"probabilities": {"complexity_router": {"Reasoning": {"below": 0.5}}}},
+        ),
+    ],
+)
+def test_a_short_form_means_the_general_one(short: dict[str, Any], general: dict[str, Any]) -> None:
+    assert Conditions.model_validate(short).decisions == Conditions.model_validate(general).decisions
+    with pytest.raises(ValidationError, match="give one of the two"):
+        Conditions.model_validate(short | general)
+
+
+@pytest.mark.parametrize(
+    ("when", "named"),
+    [
+        ({"labels": {"task_router": "Cooode"}}, r"rules\.0\.when\.labels\.task_router: unknown label Cooode"),
+        ({"labels": {"taks_router": "Code"}}, r"rules\.0\.when\.labels\.taks_router: .*did you mean task_router"),
+        (
+            {"score": {"mood_router": {"below": 1}}},
+            r"rules\.0\.when\.score\.mood_router: the classifier has no policy mood_router",
+        ),
+        (
+            {"probabilities": {"complexity_router": {"Raesoning": {"below": 1}}}},
+            r"rules\.0\.when\.probabilities\.complexity_router: unknown label Raesoning",
+        ),
+    ],
+)
+def test_a_general_condition_is_compared_with_the_classifiers_labels(
+    tmp_path: Path, when: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        read(tmp_path, RIGHT | {"rules": [{"when": when, "to": "small"}]}).check_labels(LABELS)
+
+
+def test_conditions_on_decisions_are_said_in_words() -> None:
+    when = {
+        "labels": {"demand_router": ["large", "huge"]},
+        "score": {"demand_router": {"at_least": 0.5}},
+        "probabilities": {"task_router": {"Code": {"below": 0.2}}},
+    }
+    assert str(Conditions.model_validate(when)) == (
+        "labels demand_router large or huge and score demand_router at least 0.5 and "
+        "probabilities task_router Code below 0.2"
+    )
 
 
 def test_a_policy_the_server_does_not_answer_for_is_refused_by_its_key(tmp_path: Path) -> None:

@@ -1,0 +1,21 @@
+"""What the shipped repository holds. The package finds this out; tests say it."""
+
+from edge_router.contract import (
+    COMPLEXITY_ROUTER,
+    PROMPT_ROUTER_ENSEMBLE,
+    TASK_ROUTER,
+    ensemble,
+    postprocessing,
+    preprocessing,
+)
+
+POLICIES = (TASK_ROUTER, COMPLEXITY_ROUTER)
+MODELS = (
+    *(
+        name
+        for policy in POLICIES
+        for name in (preprocessing(policy), policy, postprocessing(policy), ensemble(policy))
+    ),
+    PROMPT_ROUTER_ENSEMBLE,
+)
+"""The nine models."""
