@@ -15,7 +15,7 @@ AUTHORIZATION = b"authorization"
 KEY_HEADERS = (AUTHORIZATION, b"x-api-key")
 ANONYMOUS = Caller()
 REFUSAL = "no valid access key; send one as Authorization: Bearer KEY, or as x-api-key: KEY"
-"""The same for every reason, so that it tells nothing about the keys that exist."""
+"""The same for every reason, so that it reveals nothing about the keys that exist."""
 
 
 class Authenticator:

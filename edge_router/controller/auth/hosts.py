@@ -28,8 +28,8 @@ class AllowedHosts:
         self.allows = functools.lru_cache(maxsize=256)(self._allows)
 
     def allows_origin(self, origin: bytes) -> bool:
-        """`origin`: of the page that sent the request, as its browser tells. Other schemes than HTTP are programs, and
-        allowed."""
+        """`origin`: of the page that sent the request, as its browser states it. Schemes other than HTTP are those of
+        programs, which are allowed."""
         scheme, _, host = origin.partition(b"://")
         return self.allows(host) if scheme in (b"http", b"https") else origin != b"null"
 

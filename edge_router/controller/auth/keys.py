@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class AccessKey:
-    """One key: the caller it stands for, and what the caller may use in a minute; None means no limit."""
+    """One key: its caller, and what the caller may use in a minute; None means no limit."""
 
     caller: Caller
     digest: bytes
@@ -47,7 +47,7 @@ class AccessKeys:
         self._use(KeyFile.read(file))
 
     def find(self, secret: bytes) -> AccessKey | None:
-        """The key with this secret. The search goes by the secret's digest, so its duration tells nothing of a key."""
+        """The key with this secret. The search is by digest, so that its duration reveals nothing about a key."""
         if time.monotonic() - self._checked > CHECK_SECONDS:
             self._reload_if_changed()
         wanted = digest(secret)

@@ -13,7 +13,7 @@ from edge_router.errors import ConfigError
 from edge_router.validation import Place, Problem, dotted, problems
 
 SECRET = "api_key"
-"""Key of a secret. Of what stands below it a message repeats only words that cannot be part of the secret."""
+"""Key of a secret. A message repeats no word below this key that could be part of the secret."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ConfigDocument:
 
     def with_new_keys(self) -> Self:
         """The same document under the new names of renamed keys; messages keep the names that the file has. Raises
-        ConfigError where an old name stands beside the new one."""
+        ConfigError where the old and the new name are both there."""
         renaming = KeyRenaming(self.content)
         if renaming.conflicts:
             raise self.error(renaming.conflicts)

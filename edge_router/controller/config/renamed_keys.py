@@ -1,4 +1,4 @@
-"""Keys of `routes.yaml` that have a new name. A file with the old name still works and is told the new one."""
+"""Keys of `routes.yaml` that have a new name. A file with the old name still works; a notice tells the new one."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ RENAMED: Mapping[str, str] = {
     "policies.*.rules.*.when.helper": "background_task",
     "policies.*.rules.*.when.link": "upstream",
 }
-"""New name by place of the old one; a star stands for any key or position."""
+"""The new name, by the place of the old one; a star matches any key or position."""
 
 
 @dataclass

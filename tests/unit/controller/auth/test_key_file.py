@@ -33,7 +33,7 @@ def test_every_key_is_another_and_fits_into_a_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "problem"),
     [
         ("[", "not YAML"),
         ("\xff", "not YAML"),
@@ -49,10 +49,10 @@ def test_every_key_is_another_and_fits_into_a_header() -> None:
         (f"keys: [{{name: a, sha256: '{DIGEST}'}}, {{name: b, sha256: '{DIGEST}'}}]", "keys.1.sha256: occurs twice"),
     ],
 )
-def test_a_wrong_file_is_refused_by_file_and_key(tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrong_file_is_refused_by_file_and_key(tmp_path: Path, text: str, problem: str) -> None:
     file = tmp_path / "keys.yaml"
     file.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ConfigError, match=f"^{file}: .*{said}") as caught:
+    with pytest.raises(ConfigError, match=f"^{file}: .*{problem}") as caught:
         KeyFile.read(file)
     assert "secret" not in str(caught.value)
 

@@ -47,7 +47,7 @@ async def port() -> AsyncIterator[int]:
     await asyncio.wait_for(serving, 20)
 
 
-async def said(port: int, request: bytes) -> tuple[int, bytes]:
+async def response(port: int, request: bytes) -> tuple[int, bytes]:
     """Status and body of the one answer; 0 where the connection ended without any."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
@@ -82,7 +82,7 @@ def headers(count: int) -> bytes:
     ],
 )
 async def test_a_proper_request_is_passed_on(port: int, request_: bytes) -> None:
-    status, body = await said(port, request_)
+    status, body = await response(port, request_)
     assert status == 200
     assert body in (b"passed: ", b"passed: {}")
 
@@ -105,7 +105,7 @@ async def test_a_proper_request_is_passed_on(port: int, request_: bytes) -> None
 async def test_a_head_that_does_not_fit_is_refused_in_words(
     port: int, request_: bytes, statuses: set[int], word: str
 ) -> None:
-    status, body = await said(port, request_)
+    status, body = await response(port, request_)
     assert status in statuses
     assert word in orjson.loads(body)["error"]["message"]
 
@@ -144,10 +144,10 @@ async def test_a_head_that_does_not_fit_is_refused_in_words(
     ],
 )
 async def test_what_two_servers_could_read_differently_is_refused(port: int, request_: bytes) -> None:
-    status, body = await said(port, request_)
+    status, body = await response(port, request_)
     assert status in (0, 400, 505)
     assert b"passed" not in body
-    assert (await said(port, GET + HOST + b"\r\n"))[0] == 200
+    assert (await response(port, GET + HOST + b"\r\n"))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -161,12 +161,12 @@ async def test_what_two_servers_could_read_differently_is_refused(port: int, req
     ],
 )
 async def test_what_is_too_large_is_cut_off(port: int, request_: bytes) -> None:
-    status, body = await said(port, request_)
+    status, body = await response(port, request_)
     assert status in (0, 400, 413, 414, 431)
     assert b"passed" not in body
-    assert (await said(port, GET + HOST + b"\r\n"))[0] == 200
+    assert (await response(port, GET + HOST + b"\r\n"))[0] == 200
 
 
 async def test_an_error_is_worded_as_the_api_of_its_address_does(port: int) -> None:
-    _, body = await said(port, b"GET /api/tags HTTP/1.1\r\nHost: evil.example.com\r\n\r\n")
+    _, body = await response(port, b"GET /api/tags HTTP/1.1\r\nHost: evil.example.com\r\n\r\n")
     assert "EDGE_ROUTER_ALLOWED_HOSTS" in orjson.loads(body)["error"]

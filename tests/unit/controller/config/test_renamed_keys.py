@@ -1,4 +1,4 @@
-"""A file with the old name of a key works, is told the new name, and is refused by the name that stands in it."""
+"""A file with the old name of a key works, with a notice of the new name. Errors name the key as the file has it."""
 
 from pathlib import Path
 
