@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 
 from edge_router.asgi.body import read_body
@@ -52,7 +52,7 @@ class GivenRequest:
 
     @property
     def stream(self) -> bool:
-        return bool(orjson.loads(self.body).get("stream"))
+        return bool(msgspec.json.decode(self.body).get("stream"))
 
     def to_upstream(self, speaks: frozenset[Operation], model: str) -> UpstreamRequest | None:
         return UpstreamRequest(Operation.CHAT, self.body, self.translation) if Operation.CHAT in speaks else None
@@ -60,7 +60,7 @@ class GivenRequest:
 
 class GivenErrorFormat:
     def error(self, status: int, message: str, code: str | None = None) -> bytes:
-        return orjson.dumps({"error": {"message": message, "type": "server_error", "param": None, "code": code}})
+        return msgspec.json.encode({"error": {"message": message, "type": "server_error", "param": None, "code": code}})
 
     def stream_error(self, status: int, message: str) -> bytes:
         return b"data: " + self.error(status, message, "upstream_error") + b"\n\n"

@@ -8,7 +8,7 @@ import time
 import zlib
 from typing import Any
 
-import orjson
+import msgspec
 import pytest
 
 from tests.faults.conftest import Start
@@ -83,7 +83,7 @@ async def test_a_whole_answer(start: Start, upstream: FaultyUpstream, script: Sc
 
 async def test_an_answer_of_100_mb(start: Start, upstream: FaultyUpstream) -> None:
     _, client = await start({"first": upstream}, first_byte_seconds=30, idle_seconds=30)
-    body = orjson.dumps({"data": "x" * 100_000_000})
+    body = msgspec.json.encode({"data": "x" * 100_000_000})
     upstream.script = [reply(body)]
     async with client.post("/", json={}) as answer:
         assert await answer.read() == body
@@ -205,7 +205,7 @@ async def test_an_upstream_gets_its_own_key_and_nothing_of_the_clients(
 @pytest.mark.parametrize("large", [100, 3_000_000])
 async def test_the_body_reaches_the_upstream_byte_for_byte(start: Start, upstream: FaultyUpstream, large: int) -> None:
     _, client = await start({"first": upstream}, first_byte_seconds=30)
-    body = orjson.dumps({"text": "ü" * large})
+    body = msgspec.json.encode({"text": "ü" * large})
     async with client.post("/", data=io.BytesIO(body)) as answer:
         assert answer.status == 200
     assert upstream.asked[0].body == body

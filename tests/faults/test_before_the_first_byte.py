@@ -5,7 +5,7 @@ import gzip
 from typing import Any, NamedTuple
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 
 from tests.faults.conftest import DEADLINE, Start
@@ -87,7 +87,7 @@ def is_good(content: bytes, stream: bool) -> bool:
 
 
 def is_error(answer: aiohttp.ClientResponse, content: bytes) -> bool:
-    error: Any = orjson.loads(content)["error"]
+    error: Any = msgspec.json.decode(content)["error"]
     return (
         answer.headers["content-type"] == "application/json"
         and set(error) == {"message", "type", "param", "code"}

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -42,7 +42,7 @@ async def client(upstream: FaultyUpstream, monkeypatch: pytest.MonkeyPatch) -> A
 
 def says(path: str, content: bytes) -> str:
     """The message of an error, which must have the shape of the API's."""
-    body = orjson.loads(content)
+    body = msgspec.json.decode(content)
     if path.startswith("/api/"):
         [message] = body.values()
     elif path == "/v1/messages":

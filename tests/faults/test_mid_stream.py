@@ -6,7 +6,7 @@ import gzip
 import zlib
 from typing import NamedTuple
 
-import orjson
+import msgspec
 import pytest
 
 from edge_router.controller.upstream import stream_answer
@@ -19,7 +19,8 @@ FINISHED = (chunk("day"), chunk(finish="stop"))
 UMLAUT = chunk("grün")
 CUT = UMLAUT[: UMLAUT.index("ü".encode()) + 1]
 LINES = tuple(
-    orjson.dumps({"message": {"content": said}, "done": done}) + b"\n" for said, done in (("a", False), ("", True))
+    msgspec.json.encode({"message": {"content": said}, "done": done}) + b"\n"
+    for said, done in (("a", False), ("", True))
 )
 COMMENT = b": " + b"x" * 1000 + b"\n\n"
 CHAT_USAGE = {"prompt_tokens": 7, "completion_tokens": 9}
@@ -30,7 +31,7 @@ TOOL = [
 
 
 def event(**content: object) -> bytes:
-    return b"data: " + orjson.dumps(content) + b"\n\n"
+    return b"data: " + msgspec.json.encode(content) + b"\n\n"
 
 
 def events(*pieces: bytes, kind: str = "text/event-stream") -> Script:
@@ -140,7 +141,7 @@ async def test_a_stream_that_breaks_off_ends_with_one_error(
     assert content.startswith(case.sent)
     error = content.removeprefix(case.sent)
     assert (error.count(b"data: "), error[-2:], DONE in error) == (1, b"\n\n", False)
-    assert orjson.loads(error.removeprefix(b"data: "))["error"]["message"].startswith("upstream 'first' ")
+    assert msgspec.json.decode(error.removeprefix(b"data: "))["error"]["message"].startswith("upstream 'first' ")
     assert len(other.asked) == 0
     report = await address.report()
     assert (report.outcome, report.status, report.attempts) == ("stream_interrupted", 200, 1)
@@ -162,7 +163,7 @@ async def test_an_answer_has_a_time_to_end_in(start: Start, upstream: FaultyUpst
     _, client = await start({"first": limited})
     upstream.scripts.append(endless(pause))
     _, content = await ask(client, True)
-    last = orjson.loads(content.removesuffix(b"\n\n").rpartition(b"data: ")[2])
+    last = msgspec.json.decode(content.removesuffix(b"\n\n").rpartition(b"data: ")[2])
     assert "had not finished its answer after 0.7 s" in last["error"]["message"]
     assert DONE not in content
 

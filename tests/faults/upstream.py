@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-import orjson
+import msgspec
 
 
 class Then(Enum):
@@ -47,10 +47,10 @@ def chunk(said: str | None = None, finish: str | None = None, **more: object) ->
     delta = {"role": "assistant", "content": ""} if said is None and finish is None else {"content": said or ""}
     choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
     content = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices}
-    return b"data: " + orjson.dumps(content | more) + b"\n\n"
+    return b"data: " + msgspec.json.encode(content | more) + b"\n\n"
 
 
-COMPLETION = orjson.dumps(
+COMPLETION = msgspec.json.encode(
     {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -129,7 +129,7 @@ class FaultyUpstream:
             return self.scripts.popleft()
         if self.script is not None:
             return self.script
-        return GOOD_STREAM if orjson.loads(body).get("stream") else GOOD
+        return GOOD_STREAM if msgspec.json.decode(body).get("stream") else GOOD
 
     async def _play(self, script: Script, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Whether another request may come."""

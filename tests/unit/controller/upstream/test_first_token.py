@@ -1,6 +1,6 @@
 """What of a stream is an answer, and what only says that one comes."""
 
-import orjson
+import msgspec
 import pytest
 
 from edge_router.controller.api import EVENT_STREAM, JSON_LINES
@@ -44,10 +44,10 @@ def delta(finish: str | None = None, **delta: object) -> dict[str, object]:
         ({"something": "else"}, True),
         (1, True),
     ],
-    ids=lambda value: orjson.dumps(value).decode(),
+    ids=lambda value: msgspec.json.encode(value).decode(),
 )
 def test_a_message_says_something_or_announces_it(message: object, says: bool) -> None:
-    content = orjson.dumps(message)
+    content = msgspec.json.encode(message)
     assert FirstTokenDetector(EVENT_STREAM).feed(b"event: x\ndata: " + content + b"\n\n") == says
     assert FirstTokenDetector(JSON_LINES).feed(content + b"\n") == says
 
@@ -72,6 +72,6 @@ def test_a_stream_that_is_over_at_once_is_an_answer() -> None:
 )
 def test_an_error_is_no_answer(message: object) -> None:
     with pytest.raises(NotAnAnswerError, match="error"):
-        FirstTokenDetector(EVENT_STREAM).feed(b"data: " + orjson.dumps(message) + b"\n\n")
+        FirstTokenDetector(EVENT_STREAM).feed(b"data: " + msgspec.json.encode(message) + b"\n\n")
     with pytest.raises(NotAnAnswerError, match="error"):
-        FirstTokenDetector(JSON_LINES).feed(orjson.dumps(message) + b"\n")
+        FirstTokenDetector(JSON_LINES).feed(msgspec.json.encode(message) + b"\n")
