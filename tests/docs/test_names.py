@@ -169,6 +169,21 @@ def test_the_labels_are_those_of_the_repository() -> None:
         assert row[1].split(", ") == labels.read_text().splitlines()
 
 
+def test_the_map_of_the_controller_has_each_module() -> None:
+    """Packages are indented, and so are the modules in them."""
+    text = section((ROOT / "CONTRIBUTING.md").read_text(), "## Map of the controller")
+    found: set[str] = set()
+    folders = [""]
+    for indent, name in re.findall(r"^((?:  )+)([\w.]+/?)  ", text, re.MULTILINE):
+        depth = len(indent) // 2
+        folders[depth:] = [folders[depth - 1] + name]
+        if not name.endswith("/"):
+            found.add(folders[depth])
+    controller = ROOT / "edge_router" / "controller"
+    modules = {str(file.relative_to(controller)) for file in controller.rglob("*.py")}
+    assert found == {module for module in modules if not module.endswith("__init__.py")}
+
+
 def spoken() -> Iterator[str]:
     """Every text in the package and in the scripts."""
     for file in sorted((ROOT / "edge_router").rglob("*.py")):
