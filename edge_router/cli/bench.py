@@ -26,7 +26,7 @@ def bench(
     repository: RepositoryOption = None,
     overrides: OverridesOption = None,
 ) -> None:
-    """Measure the decision path in this process: prompt text to both decisions."""
+    """Measure the decision path in this process: prompt text to the decisions of every policy."""
     before = memory()
     pipeline = open_pipeline(repository, overrides)
     rows = [measure(pipeline, tokens, calls) for tokens in track(LENGTHS, "measuring", transient=True)]

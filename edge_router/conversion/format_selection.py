@@ -23,7 +23,7 @@ class Thresholds:
     agreement: float = 0.995
     """Least share of prompts on which the best logit of a head is that of the exact network, for every head."""
     delta: float = 0.02
-    """Difference of the complexity score that 99 of 100 prompts stay within."""
+    """Largest difference of a score on 99 of 100 prompts, for every policy that has a score of its own."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Figures:
     agreement: Mapping[str, float]
     """By head. A head of one logit always agrees."""
     delta: float
-    """99th percentile of the difference of the complexity score; 0 where no head makes a complexity."""
+    """99th percentile of the difference of a score, the largest of all policies; 0 if none has a score of its own."""
     passes: bool
 
 

@@ -17,7 +17,7 @@ class Report:
     """`report.json` beside the network.
 
     `format`: of the network's numbers. `figures`: what was measured of each format that was tried, the chosen one last:
-    `format`, and where it was measured `agreement` with fp32 by head, `delta` of the complexity score, `prompts`.
+    `format`, and where it was measured `agreement` with fp32 by head, `delta` of the scores, `prompts`.
     `files`: SHA-256 by path in the repository. `source`: what it was made from. `made_with`: this package's version.
     """
 

@@ -44,7 +44,7 @@ def measure(
     correct = np.array([a == b for a, b in zip(true, predicted, strict=True)])
     error = calibration_error(decided[PROBABILITIES][labelled].max(axis=1), correct)
     apart = None
-    if head.score is not None and not labelled.all():
-        demanding = np.array([label is not None and head.score[label] > TRIVIAL for label in wanted])
+    if head.score is not None and head.none_weight is not None and not labelled.all():
+        demanding = np.array([label is not None and head.score.get(label, TRIVIAL) > TRIVIAL for label in wanted])
         apart = separation(decided[SCORE][~labelled, 0], decided[SCORE][demanding, 0])
     return Measured(Agreement.of(true, predicted, head.labels), error, apart)

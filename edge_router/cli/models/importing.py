@@ -64,9 +64,7 @@ def import_checkpoint(
     agreement: Annotated[
         float, typer.Option(help="Least share of prompts on which a head decides as in fp32.", min=0, max=1)
     ] = 0.995,
-    delta: Annotated[
-        float, typer.Option(help="What the complexity score of 99 of 100 prompts may differ by.", min=0)
-    ] = 0.02,
+    delta: Annotated[float, typer.Option(help="Largest difference of a score on 99 of 100 prompts.", min=0)] = 0.02,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Make and measure everything, change nothing.")] = False,
     json: JsonOption = False,
     repository: RepositoryOption = None,
@@ -136,7 +134,7 @@ def _print(made: "Imported", dry_run: bool) -> None:
 
 def _table(figures: Sequence[Mapping[str, Any]]) -> Table:
     """What was tried, one row a format."""
-    table = Table("format", "MB", "least agreement", "complexity delta", "passes", box=None, pad_edge=False)
+    table = Table("format", "MB", "least agreement", "score delta", "passes", box=None, pad_edge=False)
     for row in figures:
         agreement, delta = row.get("agreement"), row.get("delta")
         least = min(agreement.items(), key=lambda item: item[1]) if agreement else None

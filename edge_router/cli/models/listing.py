@@ -49,7 +49,7 @@ def figures_line(found: Mapping[str, Any]) -> str:
     if agreement := found.get("agreement"):
         words.append(f"every head as fp32 on {min(agreement.values()):.1%} of prompts or more")
     if found.get("delta") is not None:
-        words.append(f"complexity within {found['delta']:.3f} on 99%")
+        words.append(f"scores within {found['delta']:.3f} on 99%")
     return ", ".join(words)
 
 

@@ -96,6 +96,25 @@ def test_the_complexity_score_equals_the_model_cards(made: Path) -> None:
     assert decided(made, COMPLEXITY_ROUTER, logits)[SCORE][:, 0] == pytest.approx(wanted, abs=1e-5)
 
 
+def test_a_further_head_with_a_map_of_labels_decides_for_a_policy_of_its_name(folder: Path) -> None:
+    sizes = json.loads((folder / CONFIG).read_text())["target_sizes"]
+    number, width = len(sizes), Checkpoint.read(folder).encoder.width
+    configure(folder, target_sizes={**sizes, "demand": 2}, demand_map={"0": "small", "1": "large"})
+    change(
+        folder,
+        **{
+            f"head_{number}.fc.weight": np.zeros((2, width), dtype=np.float32),
+            f"head_{number}.fc.bias": np.zeros(2, dtype=np.float32),
+        },
+    )
+    rules = Checkpoint.read(folder).rules
+    assert list(rules) == [TASK_ROUTER, COMPLEXITY_ROUTER, "demand_router"]
+    assert DecisionRules.of(rules["demand_router"]).labels == ["small", "large"]
+    logits = np.zeros((1, LOGIT_COUNT + 2), dtype=np.float32)
+    logits[0, -1] = 5
+    assert decided(folder, "demand_router", logits)[LABEL][0, 0] == b"large"
+
+
 def test_labels_have_the_order_of_the_old_contract_whatever_the_order_of_the_map(folder: Path) -> None:
     names = list(reversed(TASK_LABELS))
     configure(folder, task_type_map={str(index): name for index, name in enumerate(names)})

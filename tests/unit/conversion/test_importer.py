@@ -28,6 +28,7 @@ from edge_router.stages.tokenize import Tokenize
 from edge_router.tensors import text_tensor
 from scripts.make_checkpoint import make
 from tests.support.shipped import POLICIES
+from tests.support.third_policy import POLICY, add_policy
 from tests.support.versions import two_versions
 
 LENIENT = Thresholds(agreement=0.5, delta=0.5)
@@ -45,7 +46,7 @@ def repository(tmp_path: Path) -> Path:
     return two_versions(tmp_path)
 
 
-def run(checkpoint: Checkpoint, repository: Path, policies: Sequence[str] = POLICIES, **wish: Any) -> Imported:
+def run(checkpoint: Checkpoint, repository: Path, policies: Sequence[str] | None = POLICIES, **wish: Any) -> Imported:
     wished = Wish(policies=policies, **{"thresholds": LENIENT, **wish})
     layers = sorted((repository.parent / "overrides").iterdir())
     with Progress(disable=True) as progress:
@@ -177,6 +178,23 @@ def test_a_policy_that_no_head_decides_is_refused(checkpoint: Checkpoint, reposi
     one = Checkpoint(**{**vars(checkpoint), "rules": {TASK_ROUTER: checkpoint.rules[TASK_ROUTER]}})
     with pytest.raises(CheckpointError, match="none of its heads decides for complexity_router"):
         run(one, repository)
+
+
+def test_a_policy_that_the_checkpoint_does_not_know_keeps_its_version(checkpoint: Checkpoint, repository: Path) -> None:
+    add_policy(repository)
+    made = run(checkpoint, repository, None)
+    assert list(made.policies) == [TASK_ROUTER, COMPLEXITY_ROUTER]
+    assert pins.read(Repository(repository)) == {TASK_ROUTER: 3, COMPLEXITY_ROUTER: 3, POLICY: 1}
+    assert Repository(repository).versions(TASK_ROUTER) == [1, 3]
+    assert problems(Repository(repository), []) == []
+    with pytest.raises(CheckpointError, match="none of its heads decides for demand_router"):
+        run(checkpoint, repository, [POLICY])
+
+
+def test_a_checkpoint_for_none_of_the_policies_is_refused(checkpoint: Checkpoint, repository: Path) -> None:
+    other = Checkpoint(**{**vars(checkpoint), "rules": {"mood_router": checkpoint.rules[TASK_ROUTER]}})
+    with pytest.raises(CheckpointError, match=r"for mood_router; the policies of .* are task_router, complexity"):
+        run(other, repository, None)
 
 
 def test_prompts_for_the_gate_are_never_those_of_calibration(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -18,10 +19,12 @@ from edge_router.contract import (
 )
 from edge_router.errors import ConfigError
 from edge_router.repository import Repository
-from edge_router.stages.decide import DecisionRules
+from edge_router.stages.decide import Decide, DecisionRules
 from edge_router.training import version
 from edge_router.training.batches import NONE, Batch
+from edge_router.training.data import Example
 from edge_router.training.fit import LOGIT_OF_NONE, batch_loss
+from edge_router.training.measure import measure
 from edge_router.training.recipe import HeadRecipe, Recipe
 
 ROOT = Path(__file__).parents[3]
@@ -74,3 +77,23 @@ def test_a_head_of_no_policy_is_refused_before_training() -> None:
     recipe = RECIPE.model_copy(update={"heads": {"demand_router": DEMAND}})
     with pytest.raises(ConfigError, match=r"heads\.demand_router .*task_router, complexity_router"):
         version.check(recipe, Repository(ROOT / "model_repository"))
+
+
+def test_a_policy_is_measured_on_the_rows_that_have_its_label() -> None:
+    """A label without a share of the score asks nothing of an LLM."""
+    rules = DecisionRules.of(
+        {
+            "heads": [{"name": "demand_router", "size": 2, "none": 0.0}],
+            "classes": [
+                {"label": label, "head": "demand_router", "index": at} for at, label in enumerate(DEMAND.labels)
+            ],
+            "score": {"large": 1.0},
+        }
+    )
+    examples = [Example("a", {"demand": "large"}), Example("b", {"demand": None}), Example("c", {"demand": "small"})]
+    logits = np.array([[0, 4], [-4, -4], [0, 4]], dtype=np.float32)
+    head = DEMAND.model_copy(update={"score": {"large": 1.0}, "none_weight": 0.5})
+    found = measure("demand_router", Decide(rules), logits, examples, head)
+    assert (found.agreement.n, found.agreement.accuracy, found.separation) == (2, 0.5, 1.0)
+    without = head.model_copy(update={"none_weight": None})
+    assert measure("demand_router", Decide(rules), logits, examples, without).separation is None
