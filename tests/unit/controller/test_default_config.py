@@ -64,3 +64,13 @@ def test_a_file_that_is_named_must_exist_and_be_right(tmp_path: Path) -> None:
     (tmp_path / "routes.yaml").write_text("upstreams: {}\n")
     with pytest.raises(ConfigError, match=r"routes\.yaml:1: upstreams"):
         config_in_use(tmp_path / "routes.yaml", Settings())
+
+
+@pytest.mark.usefixtures("without_ollama")
+def test_the_default_has_the_policies_and_labels_of_a_classifier_that_is_known() -> None:
+    labels = {"demand_router": ["small", "large"], TASK_ROUTER: ["Chatbot", "Code Generation"]}
+    config = config_in_use(None, Settings(), labels)
+    config.check_labels(labels)
+    assert (list(config.policies), config.auto) == (["demand_router", TASK_ROUTER], "demand_router")
+    assert config.policies[TASK_ROUTER].routes == {"Code Generation": "large"}
+    assert config.policies["demand_router"].routes == {}

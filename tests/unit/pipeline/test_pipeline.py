@@ -25,6 +25,7 @@ from edge_router.repository.repository import CONFIG_FILE
 from edge_router.settings import model_repository
 from edge_router.tensors import Array, Tensors, text_tensor
 from tests.support.shipped import MODELS
+from tests.support.third_policy import POLICY, third_policy
 
 PROMPTS = [
     "Write a Python function that reverses a linked list.",
@@ -76,6 +77,19 @@ def test_a_batch_equals_its_rows_one_by_one(pipeline: Pipeline) -> None:
         return pipeline.infer(TASK_ROUTER, ask(pipeline, preprocessing(TASK_ROUTER), *prompts))[LOGITS]
 
     assert np.array_equal(logits(*PROMPTS), np.concatenate([logits(prompt) for prompt in PROMPTS]))
+
+
+def test_the_labels_of_every_policy_are_those_of_its_postprocessing(tmp_path: Path) -> None:
+    repository = third_policy(tmp_path)
+    found = Pipeline.load(Repository(repository), [PROMPT_ROUTER_ENSEMBLE]).policy_labels()
+    assert list(found) == [TASK_ROUTER, COMPLEXITY_ROUTER, POLICY]
+    assert found[POLICY] == ["small", "large"]
+    file = repository / postprocessing(POLICY) / CONFIG_FILE
+    file.write_text(file.read_text().replace('label_filename: "1/labels.txt"', ""))
+    with pytest.raises(
+        RepositoryError, match="postprocessing_demand_router: OUTPUT has no labels; give it a label_fil"
+    ):
+        Pipeline.load(Repository(repository), [PROMPT_ROUTER_ENSEMBLE]).policy_labels()
 
 
 def test_a_gpu_instance_whose_network_runs_on_the_cpu_is_refused(tmp_path: Path) -> None:

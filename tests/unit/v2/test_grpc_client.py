@@ -91,6 +91,19 @@ async def test_labels_are_in_the_order_of_their_index_and_keep_colons(connect: C
     assert await client.labels("a_model") == {"OUTPUT": ["First", "Middle: one", "Last"]}
 
 
+async def test_labels_of_several_outputs_are_one_request(connect: Connect) -> None:
+    asked: list[list[str]] = []
+
+    async def answer(request: Any, context: Any) -> bytes:
+        asked.append([output.name for output in request.outputs])
+        assert all(output.parameters["classification"].int64_param for output in request.outputs)
+        return outputs(TASK=text_tensor([b"1:0:Code"]), DEMAND=text_tensor([b"0:1:large", b"1:0:small"]))
+
+    client = await connect(answer)
+    assert await client.labels("a_model", ["DEMAND", "TASK"]) == {"DEMAND": ["small", "large"], "TASK": ["Code"]}
+    assert asked == [["DEMAND", "TASK"]]
+
+
 async def test_outputs_keep_the_order_of_the_metadata(connect: Connect) -> None:
     asked: list[Any] = []
 
