@@ -1,4 +1,4 @@
-"""The `edge-router` command: one module a verb."""
+"""The `edge-router` command, with one module for each subcommand."""
 
 import sys
 
@@ -14,6 +14,7 @@ application = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 application.command("up")(up.up)
 application.command("serve")(serve.serve)
@@ -38,17 +39,14 @@ def _version(wanted: bool) -> None:
 def options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Options of every verb."""
+    """Options of the command itself."""
 
 
 def main() -> None:
-    """An error of ours is one line on standard error and exit code 2; anything else is a bug and shows itself."""
+    """Runs the command. An expected error is a message on standard error and exit code 2. Any other error is a bug; its
+    traceback is shown."""
     try:
         application()
     except RouterError as error:
-        sys.exit(_said(error))
-
-
-def _said(error: RouterError) -> int:
-    typer.echo(f"edge-router: {error}", err=True)
-    return 2
+        typer.echo(f"edge-router: {error}", err=True)
+        sys.exit(2)

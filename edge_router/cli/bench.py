@@ -1,15 +1,14 @@
-"""`edge-router bench`: how long a decision takes here, and how much memory it holds."""
+"""`edge-router bench`: measures the time and the memory of a classification on this machine."""
 
 from typing import Annotated
 
 import numpy as np
-import orjson
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
+from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline, print_json
 from edge_router.contract import INPUT, INPUT_IDS, PROMPT_ROUTER_ENSEMBLE
 from edge_router.pipeline import Pipeline
 from edge_router.repository.policies import policies
@@ -21,18 +20,19 @@ WORD = "the "
 
 
 def bench(
-    calls: Annotated[int, typer.Option(min=10, help="Measured calls a length.")] = 300,
+    calls: Annotated[int, typer.Option(min=10, help="Calls to measure for each prompt length.")] = 300,
     json: JsonOption = False,
     repository: RepositoryOption = None,
     overrides: OverridesOption = None,
 ) -> None:
-    """Measure the decision path in this process: prompt text to the decisions of every policy."""
+    """Measure the time and the memory of a classification in this process, from prompt text to decisions."""
     before = memory()
     pipeline = open_pipeline(repository, overrides)
-    rows = [measure(pipeline, tokens, calls) for tokens in track(LENGTHS, "measuring", transient=True)]
-    found = {"prompts": rows, "rss_mb": round(memory(), 1), "rss_before_loading_mb": round(before, 1)}
+    lengths = track(LENGTHS, "measuring", transient=True, console=Console(stderr=True))
+    rows = [measure(pipeline, tokens, calls) for tokens in lengths]
+    result = {"prompts": rows, "rss_mb": round(memory(), 1), "rss_before_loading_mb": round(before, 1)}
     if json:
-        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        print_json(result)
         return
     table = Table("tokens", "p50 ms", "p95 ms", "prompts/s", box=None, pad_edge=False)
     for row in rows:
@@ -40,7 +40,7 @@ def bench(
     console = Console()
     console.print(table)
     console.print(
-        f"memory {found['rss_mb']} MB, of it {found['rss_before_loading_mb']} MB before the repository was loaded"
+        f"memory: {result['rss_mb']} MB, of which {result['rss_before_loading_mb']} MB before the repository was loaded"
     )
 
 
@@ -57,7 +57,7 @@ def measure(pipeline: Pipeline, tokens: int, calls: int) -> dict[str, float]:
 
 
 def prompt_of(pipeline: Pipeline, tokens: int) -> Tensors:
-    """A prompt of `tokens` tokens; of as many as the tokenizer keeps where that is fewer."""
+    """A prompt of `tokens` tokens, or of as many as the tokenizer keeps if that is fewer."""
     preprocessing = next(iter(policies(pipeline.repository).values())).preprocessing
     words = tokens
     while True:

@@ -1,14 +1,13 @@
-"""`edge-router check`: what a routes.yaml means, or everything that is wrong with it."""
+"""`edge-router check`: explains a routes.yaml, or lists its mistakes."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 
-from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_repository
-from edge_router.controller.config import ConfigDocument, RouterConfig, UpstreamConfig, schema
+from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_repository, print_json
+from edge_router.controller.config import AbstainConfig, ConfigDocument, RouterConfig, UpstreamConfig, schema
 from edge_router.controller.config.references import label_problems, policy_problems
 from edge_router.controller.default_config import config_in_use
 from edge_router.controller.settings import Settings
@@ -17,7 +16,8 @@ from edge_router.repository.policies import labels, policies
 from edge_router.settings import model_repository, read
 from edge_router.validation import Problem, dotted
 
-Meaning = Mapping[str, Any]
+Section = Mapping[str, str]
+"""Explanations by name."""
 
 
 def check(
@@ -26,68 +26,79 @@ def check(
     ] = None,
     json: JsonOption = False,
     as_schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON schema of such files, for an editor.")
+        bool, typer.Option("--schema", help="Print the JSON schema of routes.yaml for editors.")
     ] = False,
     repository: RepositoryOption = None,
     overrides: OverridesOption = None,
 ) -> None:
-    """Say what a routes.yaml means. One that is wrong ends this with exit code 1 and every mistake by its line. With
-    --repository the policies and labels in it are compared with those there; without, the policies with those of the
-    package's repository, unless the file names the classifier."""
+    """Explain a routes.yaml, or list its mistakes by line and exit with 1.
+
+    With --repository, policies and labels must be those of that repository. Without it, policies must be those of the
+    package's repository, unless the file names a classifier.
+    """
     if as_schema:
         typer.echo(schema())
         return
     try:
         settings = read(Settings)
-        taken = file or settings.routes
-        routes = config_in_use(taken, settings)
-        if unknown := _unknown(routes, repository, overrides):
-            raise ConfigDocument.read(taken).error(unknown)
+        source = file or settings.routes
+        config = config_in_use(source, settings)
+        if unknown := _unknown(config, repository, overrides):
+            raise ConfigDocument.read(source).error(unknown)
     except ConfigError as error:
         problems = str(error).splitlines()
-        typer.echo(orjson.dumps({"problems": problems}).decode() if json else "\n".join(problems), err=not json)
+        if json:
+            print_json({"problems": problems})
+        else:
+            typer.echo("\n".join(problems), err=True)
         raise typer.Exit(1) from None
-    for notice in routes.deprecations:
+    for notice in config.deprecations:
         typer.echo(notice, err=True)
-    meaning = _meaning(routes)
-    typer.echo(orjson.dumps(meaning, option=orjson.OPT_INDENT_2).decode() if json else "\n".join(_lines(meaning)))
+    sections = _sections(config)
+    if json:
+        print_json(sections)
+    else:
+        typer.echo("\n".join(_lines(sections)))
 
 
 def _unknown(config: RouterConfig, repository: Path | None, overrides: Path | None) -> list[Problem]:
     """Policies and labels that the repository does not have; without --repository, policies of the package's own."""
     if repository is not None:
         return [*label_problems(config, labels(open_repository(repository, overrides)))]
-    if config.classifier.urls:  # what decides is elsewhere
+    if config.classifier.urls:  # the policies are those of another repository
         return []
     known = policies(open_repository(None, overrides))
     return [
-        (place, f"{problem}. This is the repository {model_repository()}; --repository names another")
+        (place, f"{problem}. The repository is {model_repository()}; --repository names another one")
         for place, problem in policy_problems(config, known)
     ]
 
 
-def _meaning(routes: RouterConfig) -> Meaning:
-    """By part of the file, what each name there stands for, in words."""
-    tasks = {"background tasks of chat UIs": routes.background_tasks} if routes.background_tasks else {}
-    embeddings = {"embeddings": routes.embeddings or "the model that is named"}
+def _sections(config: RouterConfig) -> dict[str, Section]:
+    """What each name in the file means, by section."""
+    tasks = {"background tasks of chat UIs": config.background_tasks} if config.background_tasks else {}
+    embeddings = {"embeddings": config.embeddings or "the model that the request names"}
     return {
-        "upstreams": {name: _upstream(upstream) for name, upstream in routes.upstreams.items()},
-        "fallbacks": {name: ", then ".join(members) for name, members in routes.fallbacks.items()},
-        "splits": {name: _split(parts) for name, parts in routes.splits.items()},
-        "shadows": {name: f"{shadow.share:.0%} to {shadow.to} too" for name, shadow in routes.shadows.items()},
-        "rules": {key: text for key, text in _rules(routes) if key.startswith("rules")},
-        "auto": {"policy": routes.auto, **embeddings, **tasks},
-        **{f"policy {name}": dict(_policy(name, routes)) for name in routes.policies},
-        "affinity": _affinity(routes),
-        "classified": _classified(routes),
+        "upstreams": {name: _upstream(upstream) for name, upstream in config.upstreams.items()},
+        "fallbacks": {name: ", then ".join(members) for name, members in config.fallbacks.items()},
+        "splits": {name: _split(parts) for name, parts in config.splits.items()},
+        "shadows": {
+            name: f"{shadow.share:.0%} of the conversations also go to {shadow.to}"
+            for name, shadow in config.shadows.items()
+        },
+        "rules": {key: text for key, text in _rules(config) if key.startswith("rules")},
+        "auto": {"policy": config.auto, **embeddings, **tasks},
+        **{f"policy {name}": dict(_policy(name, config)) for name in config.policies},
+        "affinity": _affinity(config),
+        "classified": _classified(config),
     }
 
 
 def _upstream(upstream: UpstreamConfig) -> str:
-    where = "stays in this house" if upstream.is_local else "leaves this house"
-    speaks = ", ".join(sorted(upstream.operations))
+    where = "on this device or the local network" if upstream.is_local else "beyond the local network"
+    operations = ", ".join(sorted(upstream.operations))
     key = f"; its key cannot be read here: {problem}" if (problem := _key_problem(upstream)) else ""
-    return f"{upstream.model} at {upstream.url} ({upstream.kind}), {where}; answers {speaks}{key}"
+    return f"{upstream.model} at {upstream.url} ({upstream.kind}), {where}; answers {operations}{key}"
 
 
 def _key_problem(upstream: UpstreamConfig) -> str | None:
@@ -103,41 +114,48 @@ def _split(parts: Mapping[str, float]) -> str:
     return ", ".join(f"{weight / sum(parts.values()):.0%} {name}" for name, weight in parts.items())
 
 
-def _rules(routes: RouterConfig) -> Iterator[tuple[str, str]]:
-    for place, rule in routes.all_rules():
+def _rules(config: RouterConfig) -> Iterator[tuple[str, str]]:
+    for place, rule in config.all_rules():
         name = f" ({rule.name})" if rule.name else ""
-        does = [*(["must not leave this house"] if rule.local_only else []), *([f"to {rule.to}"] if rule.to else [])]
-        yield f"{dotted(place)}{name}", f"{rule.when}: {', '.join(does)}"
+        local = ["must stay on this device or the local network"] if rule.local_only else []
+        target = [f"to {rule.to}"] if rule.to else []
+        yield f"{dotted(place)}{name}", f"{rule.when}: {', '.join(local + target)}"
 
 
-def _policy(name: str, routes: RouterConfig) -> Iterator[tuple[str, str]]:
-    policy = routes.policies[name]
-    yield from ((key, text) for key, text in _rules(routes) if key.startswith(f"policies.{name}."))
-    least = policy.abstain or routes.abstain
-    if least.confidence or least.margin:
-        yield "abstain", f"below confidence {least.confidence:g} or margin {least.margin:g}: the default"
-    yield from ((f"score from {rule.at_least:g}", rule.upstream) for rule in policy.score)
+def _policy(name: str, config: RouterConfig) -> Iterator[tuple[str, str]]:
+    policy = config.policies[name]
+    yield from ((key, text) for key, text in _rules(config) if key.startswith(f"policies.{name}."))
+    if limits := _abstain(policy.abstain or config.abstain):
+        yield "abstain", f"below {limits}: the default"
+    yield from ((f"score from {threshold.at_least:g}", threshold.upstream) for threshold in policy.score)
     yield from policy.routes.items()
-    yield "else", policy.default or routes.default
+    yield "else", policy.default or config.default
 
 
-def _affinity(routes: RouterConfig) -> Meaning:
-    section = routes.affinity
-    return {f"by {section.by}": f"{section.minutes:g} min, up in {', '.join(section.order)}"} if section else {}
+def _abstain(abstain: AbstainConfig) -> str:
+    return " or ".join(f"{name} {limit:g}" for name, limit in abstain if limit)
 
 
-def _classified(routes: RouterConfig) -> Meaning:
-    turns = routes.text.earlier_turns
-    earlier = f"with {turns} before it" if turns else "alone"
-    urls = ", ".join(map(str, routes.classifier.urls))
+def _affinity(config: RouterConfig) -> Section:
+    affinity = config.affinity
+    if affinity is None:
+        return {}
+    return {f"by {affinity.by}": f"{affinity.minutes:g} min, up in {', '.join(affinity.order)}"}
+
+
+def _classified(config: RouterConfig) -> Section:
+    text, classifier = config.text, config.classifier
+    earlier = f"with {text.earlier_turns} before it" if text.earlier_turns else "alone"
+    source = ", ".join(map(str, classifier.urls)) or "the network in this process"
     return {
-        "text": f"the last user turn {earlier}, {routes.text.head_chars} + {routes.text.tail_chars} characters of it",
-        "by": f"{urls or 'the network in the process'} within {routes.classifier.budget_ms} ms",
+        "text": f"the last user message {earlier}; of a long text {text.head_chars} characters from the beginning and "
+        f"{text.tail_chars} from the end",
+        "by": f"{source}, within {classifier.budget_ms} ms",
     }
 
 
-def _lines(meaning: Meaning) -> Iterator[str]:
-    for part, said in meaning.items():
-        if said:
-            yield part
-            yield from (f"  {key}: {text}" for key, text in said.items())
+def _lines(sections: Mapping[str, Section]) -> Iterator[str]:
+    for title, section in sections.items():
+        if section:
+            yield title
+            yield from (f"  {name}: {text}" for name, text in section.items())

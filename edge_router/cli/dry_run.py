@@ -1,9 +1,13 @@
-"""A request that is routed but not sent, and a classifier that runs in this process."""
+"""Routing without sending: a configuration, a request, and a classifier in this process."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from typing import Self
 
+from edge_router.cli.options import open_pipeline
 from edge_router.contract import PROMPT_ROUTER_ENSEMBLE
 from edge_router.controller.api import Message, Operation, RequestFeatures, RoutingHint, UpstreamRequest
 from edge_router.controller.caller import Caller
@@ -15,8 +19,12 @@ from edge_router.controller.classifier import (
     ensemble_request,
 )
 from edge_router.controller.classifier.decision import Decisions
-from edge_router.controller.routing.context import RequestContext
+from edge_router.controller.config import RouterConfig
+from edge_router.controller.default_config import config_in_use
+from edge_router.controller.routing import RequestContext, Router
+from edge_router.controller.settings import Settings
 from edge_router.pipeline import Pipeline
+from edge_router.settings import read
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,32 @@ class RepositoryClassifier:
         return Classification(DecisionSource.LOCAL, self.decisions(text))
 
 
+@dataclass(frozen=True)
+class DryRun:
+    """A configuration together with the classifier of this process."""
+
+    config: RouterConfig
+    classifier: RepositoryClassifier
+
+    @classmethod
+    def open(cls, routes: Path | None, repository: Path | None, overrides: Path | None) -> Self:
+        """The options' files, or the defaults. Raises ConfigError when the configuration names a label that the network
+        does not have."""
+        classifier = RepositoryClassifier(open_pipeline(repository, overrides))
+        config = config_in_use(routes, read(Settings), classifier.labels)
+        config.check_labels(classifier.labels)
+        return cls(config, classifier)
+
+    @property
+    def router(self) -> Router:
+        return Router(self.config, self.classifier)
+
+
+def user_message(text: str) -> Message:
+    """`text` as a user's message; "-" reads standard input."""
+    return Message("user", sys.stdin.read() if text == "-" else text)
+
+
 def context(headers: Mapping[str, str], down: frozenset[str] = frozenset()) -> RequestContext:
-    """Now, with all upstreams there but those that are `down`."""
+    """The present time, and every upstream up except those in `down`."""
     return RequestContext(headers, Caller(), lambda name: name not in down, datetime.now().astimezone())

@@ -1,76 +1,72 @@
-"""`edge-router explain`: every rule a prompt passes, why it matches or not, and where the prompt goes."""
+"""`edge-router explain`: shows each rule that a prompt passes, why it matches or not, and where the prompt goes."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import orjson
 import typer
 
-from edge_router.cli.dry_run import DryRunRequest, RepositoryClassifier, context
-from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline
-from edge_router.cli.up import RoutesOption
+from edge_router.cli.dry_run import DryRun, DryRunRequest, context, user_message
+from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, RoutesOption, print_json
 from edge_router.contract import AUTO_MODEL
 from edge_router.controller.api import (
     BYTES_PER_TOKEN,
-    Message,
     RequestFeatures,
     RoutingHint,
     is_background_task,
 )
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.default_config import config_in_use
-from edge_router.controller.routing.evaluation import RoutingStep
-from edge_router.controller.routing.plan import Plan
-from edge_router.controller.routing.router import Router
-from edge_router.controller.settings import Settings
+from edge_router.controller.routing import Plan, RoutingStep
 from edge_router.errors import RequestError
-from edge_router.settings import read
+from edge_router.validation import suggestion
 
 
 def explain(
-    text: Annotated[str, typer.Argument(help='The prompt; "-" reads it from standard input.')],
-    model: Annotated[str, typer.Option(help="Model asked for.")] = AUTO_MODEL,
-    header: Annotated[list[str] | None, typer.Option(help="A header of the request: NAME=VALUE.")] = None,
+    text: Annotated[str, typer.Argument(help='The prompt; "-" reads standard input.')],
+    model: Annotated[str, typer.Option(help="Model that the request names.")] = AUTO_MODEL,
+    header: Annotated[list[str] | None, typer.Option(help="Header of the request: NAME=VALUE.")] = None,
     tools: Annotated[bool, typer.Option("--tools", help="The request offers tools.")] = False,
-    images: Annotated[bool, typer.Option("--images", help="It holds images.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="The request holds images.")] = False,
     response_format: Annotated[
-        bool, typer.Option("--response-format", help="It wants the answer in a form, such as JSON.")
+        bool, typer.Option("--response-format", help="The request asks for an answer format such as JSON.")
     ] = False,
     tokens: Annotated[
-        int | None, typer.Option(min=0, help="Its length; the prompt's by default.", show_default=False)
+        int | None,
+        typer.Option(min=0, help="Tokens of the request; those of the prompt by default.", show_default=False),
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Who asks.")] = None,
-    down: Annotated[list[str] | None, typer.Option(help="An upstream that is down.")] = None,
+    user: Annotated[str | None, typer.Option(help="User that the request names.")] = None,
+    down: Annotated[list[str] | None, typer.Option(help="Name of an upstream that is down.")] = None,
     json: JsonOption = False,
     routes: RoutesOption = None,
     repository: RepositoryOption = None,
     overrides: OverridesOption = None,
 ) -> None:
-    """Walk the rules of routes.yaml with a prompt. Nothing is sent anywhere."""
-    said = sys.stdin.read() if text == "-" else text
-    here = RepositoryClassifier(open_pipeline(repository, overrides))
-    taken = config_in_use(routes, read(Settings), here.labels)
-    message = Message("user", said)
+    """Show which rules of routes.yaml match a prompt, and which upstream it would go to."""
+    message = user_message(text)
     features = RequestFeatures(
-        tokens=len(said.encode("utf-8", "replace")) // BYTES_PER_TOKEN if tokens is None else tokens,
+        tokens=len(message.text.encode("utf-8", "replace")) // BYTES_PER_TOKEN if tokens is None else tokens,
         tools=tools,
         images=images,
         response_format=response_format,
         background_task=is_background_task([message]),
     )
-    asked = DryRunRequest([message], RoutingHint(model=model), features, user=user)
-    taken.check_labels(here.labels)
-    around = context(dict(map(_header, header or ())), frozenset(down or ()))
-    plan, steps = asyncio.run(Router(taken, here).explain(asked, around))
-    typer.echo(_as_json(plan, steps, taken) if json else "\n".join([*map(_line, steps), *_lines(plan, taken)]))
+    request = DryRunRequest([message], RoutingHint(model=model), features, user=user)
+    dry_run = DryRun.open(routes, repository, overrides)
+    for name in down or ():
+        if name not in dry_run.config.upstreams:
+            raise RequestError(f"--down {name}: not an upstream; {suggestion(name, dry_run.config.upstreams)}")
+    situation = context(dict(map(_header, header or ())), frozenset(down or ()))
+    plan, steps = asyncio.run(dry_run.router.explain(request, situation))
+    if json:
+        print_json(_as_json(plan, steps, dry_run.config))
+    else:
+        typer.echo("\n".join([*map(_line, steps), *_lines(plan, dry_run.config)]))
 
 
 def _header(given: str) -> tuple[str, str]:
     name, equals, value = given.partition("=")
     if not (name and equals):
-        raise RequestError(f"--header {name}: give it as NAME=VALUE")
+        raise RequestError(f"--header {name}: must be NAME=VALUE")
     return name.lower(), value
 
 
@@ -78,26 +74,26 @@ def _line(step: RoutingStep) -> str:
     return f"  yes  {step.key}" if step.mismatch is None else f"  no   {step.key}: {step.mismatch}"
 
 
-def _lines(plan: Plan, routes: RouterConfig) -> list[str]:
-    """What is known of it, a line each."""
-    models = [f"{name} ({routes.upstreams[name].model})" for name in plan.upstreams]
+def _lines(plan: Plan, config: RouterConfig) -> list[str]:
+    """One line for each thing that the plan says."""
+    models = [f"{name} ({config.upstreams[name].model})" for name in plan.upstreams]
     decision = plan.decision
-    known = {
+    facts = {
         "goes to": ", then ".join(models),
-        "by": plan.rule or plan.policy or plan.strategy,
-        "decision": decision and f"{decision.label}, {decision.confidence:.0%} sure",
+        "decided by": plan.rule or plan.policy or plan.strategy,
+        "decision": decision and f"{decision.label}, confidence {decision.confidence:.0%}",
         "score": None if decision is None or decision.score is None else f"{decision.score:.2f}",
-        "but": plan.degraded,
+        "degraded": plan.degraded,
         "shadow": plan.shadow,
     }
-    return [f"{name}: {value}" for name, value in known.items() if value is not None]
+    return [f"{name}: {value}" for name, value in facts.items() if value is not None]
 
 
-def _as_json(plan: Plan, steps: Sequence[RoutingStep], routes: RouterConfig) -> str:
-    found: dict[str, Any] = {
+def _as_json(plan: Plan, steps: Sequence[RoutingStep], config: RouterConfig) -> dict[str, Any]:
+    return {
         "steps": [{"key": step.key, "matches": step.mismatch is None, "why": step.mismatch} for step in steps],
         "upstreams": plan.upstreams,
-        "models": [routes.upstreams[name].model for name in plan.upstreams],
+        "models": [config.upstreams[name].model for name in plan.upstreams],
         "policy": plan.policy,
         "rule": plan.rule,
         "label": plan.label,
@@ -106,4 +102,3 @@ def _as_json(plan: Plan, steps: Sequence[RoutingStep], routes: RouterConfig) -> 
         "degraded": plan.degraded,
         "shadow": plan.shadow,
     }
-    return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()

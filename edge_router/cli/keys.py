@@ -15,7 +15,7 @@ from edge_router.validation import in_one_line
 
 FileOption: TypeAlias = Annotated[
     Path,
-    typer.Option("--keys", envvar="EDGE_ROUTER_KEYS", help="File of the access keys; created if missing."),
+    typer.Option("--keys", envvar="EDGE_ROUTER_KEYS", help="File of the access keys; `add` creates it."),
 ]
 NameArgument: TypeAlias = Annotated[str, typer.Argument(help="Name of the key: a person or a device.")]
 

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and what they open."""
+"""Options that several subcommands share, and functions that open what they name."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,19 +19,32 @@ RepositoryOption: TypeAlias = Annotated[
     typer.Option("--repository", help="Model repository; the package's own by default.", show_default=False),
 ]
 OverridesOption: TypeAlias = Annotated[
-    Path | None, typer.Option("--overrides", help="Layer: a tree of config.pbtxt files.", show_default=False)
+    Path | None,
+    typer.Option(
+        "--overrides",
+        help="Layer: a folder whose config.pbtxt files replace those of the repository.",
+        show_default=False,
+    ),
 ]
 LayersOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--overrides",
-        help="Folder of layers, whose pins move along; `overrides` beside the repository by default.",
+        help="Folder of layers whose pins change too; `overrides` beside the repository by default.",
         show_default=False,
     ),
 ]
 PolicyOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--policy", help="A policy of the repository; every policy by default.", show_default=False),
+]
+RoutesOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--routes",
+        help="routes.yaml; without it the models of a running Ollama are used, else a demo upstream.",
+        show_default=False,
+    ),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -41,22 +54,21 @@ def open_repository(path: Path | None, overrides: Path | None) -> Repository:
 
 
 def open_layers(repository: Repository, overrides: Path | None) -> list[Path]:
-    """Raises ConfigError when the folder was named and is not there."""
+    """The folders of the layers. Raises ConfigError if `overrides` is given and does not exist."""
     if overrides is not None and not overrides.is_dir():
-        raise ConfigError(f"--overrides: no folder at {overrides}; name the one that holds the layers")
+        raise ConfigError(f"--overrides: no folder at {overrides}; name the folder that holds the layers")
     folder = overrides or repository.path.resolve().parent / "overrides"
     return sorted(layer for layer in folder.glob("*") if layer.is_dir())
 
 
 def open_pipeline(path: Path | None, overrides: Path | None) -> Pipeline:
-    """Every policy's ensemble: they share their stages, and each knows the labels of its policy."""
+    """Loads the ensemble of every policy. They share their stages."""
     repository = open_repository(path, overrides)
     return Pipeline.load(repository, ensembles(repository))
 
 
 def chosen(repository: Repository, named: Sequence[str] | None) -> list[str]:
-    """The policies that --policy names; without any, those of the repository. Raises ConfigError for one that is not
-    there."""
+    """The policies that --policy names, or all of the repository. Raises ConfigError for an unknown one."""
     known = list(policies(repository))
     for name in named or ():
         if name not in known:

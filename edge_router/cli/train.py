@@ -30,12 +30,14 @@ def train(
         raise ConfigError(f"{error.name} is missing: pip install 'edge-llm-router[train]'") from error
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-    taken = Recipe.read(recipe)
+    hyperparameters = Recipe.read(recipe)
     corpus = Corpus.read(data)
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         result = (
-            hold_out(corpus, taken, progress) if held_out else run(corpus, taken, out or model_repository(), progress)
+            hold_out(corpus, hyperparameters, progress)
+            if held_out
+            else run(corpus, hyperparameters, out or model_repository(), progress)
         )
     reports.write(result, report)
     typer.echo(reports.as_markdown(result))

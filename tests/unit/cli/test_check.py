@@ -28,14 +28,14 @@ def test_a_file_is_described_in_words(tmp_path: Path) -> None:
     for line in (
         "  careful: large, then small",
         "  rules.0 (helpdesk): header x-team help* and no tools and tokens below 4000: to careful",
-        "  rules.1: task Extraction: must not leave this house",
+        "  rules.1: task Extraction: must stay on this device or the local network",
         "  Code Generation: large",
         "  else: small",
     ):
         assert line in done.stdout.splitlines()
     meaning = json.loads(edge_router("check", str(file), "--json").stdout)
-    assert "stays in this house" in meaning["upstreams"]["small"]
-    assert "leaves this house" in meaning["upstreams"]["large"]
+    assert ", on this device or the local network;" in meaning["upstreams"]["small"]
+    assert ", beyond the local network;" in meaning["upstreams"]["large"]
     assert "EDGE_ROUTER_TEST_NO_SUCH_KEY" in meaning["upstreams"]["large"]
     assert meaning["policy task_router"] == {"Code Generation": "large", "else": "small"}
 

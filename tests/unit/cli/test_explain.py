@@ -63,7 +63,11 @@ def test_options_set_the_features_of_the_request(
     assert (found["rule"], found["upstreams"]) == (rule, upstreams)
 
 
-def test_a_malformed_header_is_refused(routes: str) -> None:
-    done = edge_router("explain", CODE, "--routes", routes, "--header", "x-data")
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [("--header", "x-data", "must be NAME=VALUE"), ("--down", "lagre", "not an upstream; did you mean large?")],
+)
+def test_a_wrong_option_is_refused_by_its_name(routes: str, option: str, value: str, problem: str) -> None:
+    done = edge_router("explain", CODE, "--routes", routes, option, value)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "NAME=VALUE" in done.stderr
+    assert done.stderr == f"edge-router: {option} {value}: {problem}\n"
