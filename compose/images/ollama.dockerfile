@@ -1,4 +1,4 @@
-# Ollama with a folder of models that is not root's: a fresh volume takes its owner from here.
+# Ollama with a model folder that user 1000 owns: a new volume takes its owner from the image.
 ARG OLLAMA_IMAGE
 FROM ${OLLAMA_IMAGE}
 RUN mkdir /models && chown 1000:1000 /models

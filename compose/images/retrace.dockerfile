@@ -1,5 +1,5 @@
-# Traces a checkpoint for the CPU. Debian's torch is the CPU's alone, a quarter of the size of PyPI's with all that it needs;
-# and it is older, which is meant: every torch reads the traces of older ones, not always those of newer ones.
+# Traces a checkpoint for the CPU. Debian's torch is for the CPU only and a quarter of the size of PyPI's with its
+# dependencies. It is older on purpose: every torch reads traces of older versions, but not always of newer ones.
 ARG BASE=debian:trixie-slim
 FROM ${BASE}
 RUN apt-get update && apt-get install -y --no-install-recommends python3-torch python3-venv libopenblas0-pthread \
@@ -7,8 +7,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3-torch p
 RUN python3 -m venv --system-site-packages /opt/venv
 COPY requirements/app.txt requirements/retrace.txt /tmp/
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
-    PIP_CERT=/run/secrets/ca /opt/venv/bin/pip install -q --require-hashes -r /tmp/app.txt \
-    && PIP_CERT=/run/secrets/ca /opt/venv/bin/pip install -q --no-deps --require-hashes -r /tmp/retrace.txt
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+    && /opt/venv/bin/pip install -q --require-hashes -r /tmp/app.txt \
+    && /opt/venv/bin/pip install -q --no-deps --require-hashes -r /tmp/retrace.txt
 COPY edge_router /opt/venv/lib/python3.13/site-packages/edge_router
 COPY scripts/retrace_cpu.py /opt/
 ENV PATH=/opt/venv/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1

@@ -1,4 +1,4 @@
-# The OpenAI-compatible address. No network, no model: a router-server classifies for it.
+# The controller: the address for clients. It holds no network; a router-server classifies for it.
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS packages
@@ -7,7 +7,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3 python3
 RUN python3 -m venv /opt/venv
 COPY requirements/router-controller.txt /tmp/
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
-    PIP_CERT=/run/secrets/ca /opt/venv/bin/pip install -q --no-compile --no-deps --require-hashes -r /tmp/router-controller.txt \
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+    && /opt/venv/bin/pip install -q --no-compile --no-deps --require-hashes -r /tmp/router-controller.txt \
     && /opt/venv/bin/pip uninstall -q -y pip setuptools
 COPY edge_router /opt/venv/lib/python3.11/site-packages/edge_router
 

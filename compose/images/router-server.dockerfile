@@ -1,8 +1,8 @@
-# Triton with the package beside it. Two sources of Triton, one entrypoint, the same repository at /models.
-#   wheel: CPU only, from the PyPI wheel of PyTriton. Triton 24.10 has published holes: never publish its ports beyond loopback.
+# Triton with this package. Triton has two sources, with one entrypoint and the same repository at /models.
+#   wheel: CPU only, from the PyPI wheel of PyTriton. Triton 24.10 has published vulnerabilities: never publish its ports beyond loopback.
 #   ngc:   NVIDIA's own container, for GPUs and Jetsons.
 ARG BASE=debian:bookworm-slim
-ARG TRITON_IMAGE=nvcr.io/nvidia/tritonserver:26.07-py3
+ARG TRITON_IMAGE=nvcr.io/nvidia/tritonserver:26.10-py3
 
 FROM ${BASE} AS python
 RUN apt-get update \
@@ -13,7 +13,8 @@ RUN python3 -m venv /opt/venv
 FROM python AS triton
 COPY requirements/triton.txt /tmp/
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
-    PIP_CERT=/run/secrets/ca /opt/venv/bin/pip download -q --no-deps --require-hashes -r /tmp/triton.txt -d /tmp/wheels
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+    && /opt/venv/bin/pip download -q --no-deps --require-hashes -r /tmp/triton.txt -d /tmp/wheels
 RUN unzip -q '/tmp/wheels/*.whl' -d /tmp/wheel && mkdir -p /opt/tritonserver/lib && cd /tmp/wheel \
     && cp nvidia_pytriton.libs/* /opt/tritonserver/lib/ \
     && cp -r pytriton/tritonserver/bin pytriton/tritonserver/backends /opt/tritonserver/ \
@@ -23,8 +24,9 @@ RUN unzip -q '/tmp/wheels/*.whl' -d /tmp/wheel && mkdir -p /opt/tritonserver/lib
 FROM python AS packages
 COPY requirements/router-server.txt /tmp/
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \
-    PIP_CERT=/run/secrets/ca /opt/venv/bin/pip install -q --no-deps --no-compile --require-hashes -r /tmp/router-server.txt
-# What only serves tests, tools and other devices. Stripping symbols is what makes the rest small.
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+    && /opt/venv/bin/pip install -q --no-deps --no-compile --require-hashes -r /tmp/router-server.txt
+# Remove what only tests, tools and other devices need, and strip symbols.
 RUN cd /opt/venv/lib/python3.11/site-packages \
     && rm -rf pip* setuptools* pkg_resources _distutils_hack distutils-precedence.pth onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/datasets \
         numpy/tests numpy/*/tests numpy/f2py numpy/distutils \
@@ -37,19 +39,20 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3-minimal
 COPY --from=triton /opt/tritonserver /opt/tritonserver
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/tritonserver/bin:/opt/venv/bin:/usr/bin:/bin LD_LIBRARY_PATH=/opt/tritonserver/lib PYTHONDONTWRITEBYTECODE=1
-# A folder of a model as working directory would shadow every other model's code.
+# In a model's folder as working directory, Python would import that model's code for every model.
 WORKDIR /
 USER 1000:1000
 COPY compose/images/router-server.sh /usr/local/bin/router-server
 ENTRYPOINT ["/usr/local/bin/router-server"]
 
-# Not run on a device yet, nor built without NVIDIA's registry.
+# Not run on a device yet. Building it needs NVIDIA's registry.
 FROM ${TRITON_IMAGE} AS ngc
 ARG REQUIREMENTS=requirements/ngc.txt
 COPY ${REQUIREMENTS} /tmp/requirements.txt
 RUN --mount=type=secret,id=ca \
-    PIP_CERT=/run/secrets/ca python3 -m pip install -q --no-cache-dir --break-system-packages --no-deps --require-hashes -r /tmp/requirements.txt
-# The health check asks for it by this name.
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+    && python3 -m pip install -q --no-cache-dir --break-system-packages --no-deps --require-hashes -r /tmp/requirements.txt
+# The health check calls `python`.
 RUN command -v python || ln -s "$(command -v python3)" /usr/local/bin/python
 COPY edge_router /tmp/edge_router
 RUN mv /tmp/edge_router "$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/"

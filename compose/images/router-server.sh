@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts Triton over /models. Arguments given to the container are added to Triton's.
-# These protocols would change models or the server. They stay closed: the header that opens them is random and not shown.
+# Refuses every request that changes models or the server: it would need a header with a random value that is stored nowhere.
 closed="shared-memory,trace,logging:closed=$(cat /proc/sys/kernel/random/uuid)"
 exec tritonserver \
     --model-repository=/models \

@@ -61,7 +61,7 @@ ON_GPU = {
 
 IMAGES = {
     "": ("edge-router-server:wheel", "wheel", None),
-    "gpu": ("edge-router-server:ngc", "ngc", "nvcr.io/nvidia/tritonserver:26.07-py3"),
+    "gpu": ("edge-router-server:ngc", "ngc", "nvcr.io/nvidia/tritonserver:26.10-py3"),
     "jetson": ("edge-router-server:jetson", "ngc", "nvcr.io/nvidia/tritonserver:26.02-py3-igpu"),
 }
 """Image, build target and base image, by layer."""
@@ -152,6 +152,36 @@ def test_every_mounted_file_exists_and_is_read_only(layered: dict[str, Any]) -> 
     assert {mount["source"] for mount in found if mount["type"] != "bind"} <= {"ollama"}
 
 
+def test_files_of_the_repository_can_be_read_under_selinux(layered: dict[str, Any]) -> None:
+    for name, service in running(layered).items():
+        for mount in mounts(service).values():
+            if mount["type"] == "bind":
+                assert mount["bind"]["selinux"] == "z", (name, mount)
+
+
+def test_every_build_runs_on_the_network_that_every_builder_allows(layered: dict[str, Any]) -> None:
+    for name, service in layered["services"].items():
+        assert service.get("build", {}).get("network", "default") == "default", name
+
+
+@pytest.mark.parametrize(
+    ("ssl_cert_file", "ca_bundle", "file"),
+    [("", "", os.devnull), ("/system.crt", "", "/system.crt"), ("/system.crt", "/proxy.crt", "/proxy.crt")],
+)
+def test_builds_trust_the_certificates_that_are_named_and_need_none(
+    ssl_cert_file: str, ca_bundle: str, file: str
+) -> None:
+    variables = {"SSL_CERT_FILE": ssl_cert_file, "EDGE_ROUTER_CA_BUNDLE": ca_bundle}
+    assert rendered("", **variables)["secrets"]["ca"]["file"] == file
+
+
+def test_pip_gets_no_empty_file_of_certificates() -> None:
+    """It would refuse every connection."""
+    for file in (*COMPOSE.glob("images/*.dockerfile"), *COMPOSE.parent.glob("tests/stack/fixtures/*.dockerfile")):
+        text = file.read_text()
+        assert text.count("PIP_CERT") == text.count("if [ -s /run/secrets/ca ]; then export PIP_CERT="), file
+
+
 def test_every_build_copies_files_that_exist_and_are_in_its_context(layered: dict[str, Any]) -> None:
     ignore = (COMPOSE.parent / ".dockerignore").read_text().splitlines()
     sent = [line.removeprefix("!") for line in ignore if line.startswith("!")]
@@ -206,7 +236,7 @@ def test_a_device_has_its_image(layer: str) -> None:
 
 
 def test_a_jetsons_image_and_network_are_variables() -> None:
-    image = "nvcr.io/nvidia/tritonserver:26.07-py3"
+    image = "nvcr.io/nvidia/tritonserver:26.10-py3"
     server = rendered("jetson", TRITON_IMAGE=image, JETSON_LAYER="jetson-gpu")["services"]["router-server"]
     assert server["build"]["args"]["TRITON_IMAGE"] == image
     override = Path(mounts(server)["/models/task_router/config.pbtxt"]["source"])
