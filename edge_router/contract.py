@@ -23,10 +23,6 @@ PROMPT_ROUTER_ENSEMBLE: Final = "prompt_router_ensemble"
 """The decisions of every policy, from one pass of each network."""
 
 
-def preprocessing(policy: str) -> str:
-    return f"preprocessing_{policy}"
-
-
 def postprocessing(policy: str) -> str:
     return f"postprocessing_{policy}"
 

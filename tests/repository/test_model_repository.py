@@ -18,7 +18,6 @@ from edge_router.contract import (
     TASK_ROUTER,
     ensemble,
     postprocessing,
-    preprocessing,
 )
 from edge_router.pipeline.ensemble import schedule
 from edge_router.pipeline.signature import Signature
@@ -26,7 +25,7 @@ from edge_router.repository import Repository, config
 from edge_router.repository.report import Report, checksums
 from edge_router.repository.schema import ModelConfig
 from edge_router.stages import STAGES
-from tests.support.shipped import MODELS, POLICIES
+from tests.support.shipped import MODELS, POLICIES, preprocessing
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = ROOT / "model_repository"

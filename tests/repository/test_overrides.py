@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from edge_router import contract, stages
-from edge_router.contract import LAYER_PARAMETER, PAD_TO_TOKENS_PARAMETER, STAGE_PARAMETER, TASK_ROUTER, preprocessing
+from edge_router.contract import LAYER_PARAMETER, PAD_TO_TOKENS_PARAMETER, STAGE_PARAMETER, TASK_ROUTER
 from edge_router.pipeline.signature import Signature
 from edge_router.repository import Repository, config
 from edge_router.repository.schema import ModelConfig, ModelInstanceGroup
 from edge_router.stages.parameters import engine_settings, length_buckets
-from tests.support.shipped import MODELS
+from tests.support.shipped import MODELS, preprocessing
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = ROOT / "model_repository"

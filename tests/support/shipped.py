@@ -6,8 +6,12 @@ from edge_router.contract import (
     TASK_ROUTER,
     ensemble,
     postprocessing,
-    preprocessing,
 )
+
+
+def preprocessing(policy: str) -> str:
+    return f"preprocessing_{policy}"
+
 
 POLICIES = (TASK_ROUTER, COMPLEXITY_ROUTER)
 MODELS = (

@@ -4,8 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-from edge_router.contract import DECISION_FILE, TASK_ROUTER, postprocessing, preprocessing
-from tests.support.shipped import POLICIES
+from edge_router.contract import DECISION_FILE, TASK_ROUTER, postprocessing
+from tests.support.shipped import POLICIES, preprocessing
 
 ROOT = Path(__file__).parents[2]
 TEMPERATURE = 5.0

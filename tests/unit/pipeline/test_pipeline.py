@@ -16,7 +16,6 @@ from edge_router.contract import (
     TASK_ROUTER,
     ensemble,
     postprocessing,
-    preprocessing,
 )
 from edge_router.errors import NotFoundError, RepositoryError, RequestError
 from edge_router.pipeline import Pipeline
@@ -24,7 +23,7 @@ from edge_router.repository import Repository
 from edge_router.repository.repository import CONFIG_FILE
 from edge_router.settings import model_repository
 from edge_router.tensors import Array, Tensors, text_tensor
-from tests.support.shipped import MODELS
+from tests.support.shipped import MODELS, preprocessing
 from tests.support.third_policy import POLICY, third_policy
 
 PROMPTS = [

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.contract import DECISION_FILE, TASK_ROUTER, postprocessing, preprocessing
+from edge_router.contract import DECISION_FILE, TASK_ROUTER, postprocessing
 from edge_router.errors import RepositoryError
 from edge_router.repository import Repository, pins
 from edge_router.repository.integrity import problems
 from edge_router.repository.report import Report, checksums
-from tests.support.shipped import POLICIES
+from tests.support.shipped import POLICIES, preprocessing
 from tests.support.versions import two_versions
 
 

@@ -5,21 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.contract import (
-    COMPLEXITY_ROUTER,
-    INPUT,
-    PROMPT_ROUTER_ENSEMBLE,
-    TASK_ROUTER,
-    ensemble,
-    postprocessing,
-    preprocessing,
-)
+from edge_router.contract import COMPLEXITY_ROUTER, INPUT, PROMPT_ROUTER_ENSEMBLE, TASK_ROUTER, ensemble, postprocessing
 from edge_router.errors import RepositoryError
 from edge_router.pipeline import Pipeline, ensembles, smoke_test
 from edge_router.repository import Repository, pins
 from edge_router.repository.integrity import problems
 from edge_router.repository.policies import labels, policies
 from edge_router.tensors import text_tensor
+from tests.support.shipped import preprocessing
 from tests.support.third_policy import CODE, POLICY, add_policy
 from tests.support.versions import ROOT, two_versions
 

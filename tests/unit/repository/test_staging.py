@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.contract import TASK_ROUTER, preprocessing
+from edge_router.contract import TASK_ROUTER
 from edge_router.errors import RepositoryError
 from edge_router.repository import Repository
 from edge_router.repository.staging import entered, left_behind, staging
+from tests.support.shipped import preprocessing
 from tests.support.versions import two_versions
 
 MODELS = [preprocessing(TASK_ROUTER), TASK_ROUTER]

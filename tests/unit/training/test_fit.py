@@ -9,14 +9,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from edge_router.contract import (
-    COMPLEXITY_ROUTER,
-    DECISION_FILE,
-    LABELS_FILE,
-    TASK_ROUTER,
-    TOKENIZER_FILE,
-    preprocessing,
-)
+from edge_router.contract import COMPLEXITY_ROUTER, DECISION_FILE, LABELS_FILE, TASK_ROUTER, TOKENIZER_FILE
 from edge_router.errors import ConfigError
 from edge_router.repository import Repository
 from edge_router.stages.decide import Decide, DecisionRules
@@ -26,6 +19,7 @@ from edge_router.training.data import Example
 from edge_router.training.fit import LOGIT_OF_NONE, batch_loss
 from edge_router.training.measure import measure
 from edge_router.training.recipe import HeadRecipe, Recipe
+from tests.support.shipped import preprocessing
 
 ROOT = Path(__file__).parents[3]
 RECIPE = Recipe.read(ROOT / "training" / "recipe.yaml")
