@@ -1,7 +1,10 @@
 """Endpoints for operators: liveness, readiness, configuration."""
 
+from pathlib import Path
+
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from edge_router.controller.config import RouterConfig
 from edge_router.errors import UnavailableError
@@ -82,3 +85,15 @@ async def test_models_lists_every_name_that_a_client_may_use(client: aiohttp.Cli
     for name in names:
         async with client.post("/v1/chat/completions", json=body | {"model": name}) as reply:
             assert reply.status == 200
+
+
+async def test_old_keys_of_the_config_are_logged_at_the_start(control: Control, tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text(
+        "upstreams: {small: {url: http://127.0.0.1:9/v1, model: s}}\ndefault: small\nhelpers: small\n"
+        "policies: {task_router: {}}\n"
+    )
+    with capture_logs() as logs:
+        await control(RouterConfig.read(file), GivenClassifier())
+    [problem] = [line["problem"] for line in logs if line["event"] == "deprecated keys in the config"]
+    assert problem == f"{file}:3: helpers: deprecated; rename it to background_tasks"

@@ -132,13 +132,13 @@ def _identity(llm: LegacyLlm) -> tuple[object, ...]:
 def _names(config: LegacyConfig) -> dict[tuple[object, ...], str]:
     """The name of each upstream: its model, with a number if another upstream has that name."""
     names: dict[tuple[object, ...], str] = {}
-    taken = {AUTO_MODEL, *(policy.name for policy in config.policies)}
+    used = {AUTO_MODEL, *(policy.name for policy in config.policies)}
     for llm in (llm for policy in config.policies for llm in policy.llms):
         if _identity(llm) not in names:
             numbered = (f"{llm.model} {number}" for number in count(2))
-            name = llm.model if llm.model not in taken else next(name for name in numbered if name not in taken)
+            name = llm.model if llm.model not in used else next(name for name in numbered if name not in used)
             names[_identity(llm)] = name
-            taken.add(name)
+            used.add(name)
     return names
 
 
