@@ -1,8 +1,5 @@
-"""Every name that crosses a process: services, ports, models, tensors, headers and the request field of the old
-contract.
-
-A client, a model configuration and a stage that agree on something agree on it here.
-"""
+"""The names that processes share: services, ports, models, tensors, parameters, headers and the request field of the
+old contract."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -68,7 +65,7 @@ def policies(outputs: Iterable[str]) -> list[str]:
 
 # Files of a version folder.
 TOKENIZER_FILE: Final = "tokenizer.json"
-TEXT_FILE: Final = "text.json"  # {"max_tokens": ...}: how the prompt becomes ids
+TEXT_FILE: Final = "text.json"  # {"max_tokens": ...}
 SENTENCEPIECE_FILE: Final = "spm.model"  # instead of tokenizer.json
 NETWORK_FILE: Final = "model.onnx"
 DECISION_FILE: Final = "decision.json"
@@ -94,9 +91,9 @@ STRATEGY_TRITON: Final = "triton"
 STRATEGY_MANUAL: Final = "manual"
 AUTO_MODEL: Final = "auto"
 
-# Headers of requests and replies.
+# Headers of requests and responses.
 REQUEST_ID_HEADER: Final = "x-request-id"
 CHOSEN_CLASSIFIER_HEADER: Final = "X-Chosen-Classifier"
 DECISION_HEADER_PREFIX: Final = "x-edge-router-"
-DATA_HEADER: Final = f"{DECISION_HEADER_PREFIX}data"  # of a request: what may become of what it says
+DATA_HEADER: Final = f"{DECISION_HEADER_PREFIX}data"  # of a request: which upstreams may receive it
 LOCAL_ONLY: Final = "local-only"

@@ -48,6 +48,9 @@ RoutesOption: TypeAlias = Annotated[
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+APPLY = "restart the server to use it; a server with --model-control explicit loads it with: edge-router models reload"
+"""The hint after a change of pins."""
+
 
 def open_repository(path: Path | None, overrides: Path | None) -> Repository:
     return Repository(path or model_repository(), overrides)
@@ -67,7 +70,7 @@ def open_pipeline(path: Path | None, overrides: Path | None) -> Pipeline:
     return Pipeline.load(repository, ensembles(repository))
 
 
-def chosen(repository: Repository, named: Sequence[str] | None) -> list[str]:
+def select_policies(repository: Repository, named: Sequence[str] | None) -> list[str]:
     """The policies that --policy names, or all of the repository. Raises ConfigError for an unknown one."""
     known = list(policies(repository))
     for name in named or ():

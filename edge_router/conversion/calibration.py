@@ -9,7 +9,7 @@ import numpy as np
 from rich.progress import Progress
 
 from edge_router.contract import NETWORK_FILE
-from edge_router.conversion.formats import FP32, Network, write
+from edge_router.conversion.formats import FP32, NetworkSource, write
 from edge_router.conversion.smoothing import Peaks, observed
 from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import IDS, MASK, open_session
@@ -19,7 +19,7 @@ PEAK = ".peak"
 """Suffix of an output that holds the peaks of a layer."""
 
 
-def peaks(network: Network, prompts: Sequence[Array], scratch: Path, progress: Progress) -> Peaks:
+def peaks(network: NetworkSource, prompts: Sequence[Array], scratch: Path, progress: Progress) -> Peaks:
     """The largest magnitude of every layer's inputs over `prompts`, INT64 [tokens] each, in the fp32 network.
 
     `scratch`: a folder with space for that network while this runs.

@@ -1,4 +1,4 @@
-"""Which form of a network decides like the exact one, measured on prompts."""
+"""Selects the smallest number format whose decisions agree with fp32, measured on prompts."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,21 +20,23 @@ from edge_router.tensors import Array
 
 @dataclass(frozen=True)
 class Thresholds:
+    """What a format must reach to pass."""
+
     agreement: float = 0.995
-    """Least share of prompts on which the best logit of a head is that of the exact network, for every head."""
+    """Least share of prompts on which a head has the same best logit as in fp32, for every head."""
     delta: float = 0.02
-    """Largest difference of a score on 99 of 100 prompts, for every policy that has a score of its own."""
+    """Largest difference of a score from fp32 on 99 % of the prompts, for every policy with a score of its own."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one form against the exact network."""
+    """Agreement of one number format with the fp32 network."""
 
     format: str
     bytes: int
-    """On disk."""
+    """Size on disk."""
     agreement: Mapping[str, float]
-    """By head. A head of one logit always agrees."""
+    """Share of prompts with the same best logit, by head; 1 for a head with one logit."""
     delta: float
     """99th percentile of the difference of a score, the largest of all policies; 0 if none has a score of its own."""
     passes: bool
@@ -42,8 +44,10 @@ class Figures:
 
 @dataclass(frozen=True)
 class Choice:
+    """The result of a selection."""
+
     tried: Sequence[Figures]
-    """In the order in which they were tried; the last one was chosen and written."""
+    """The tried formats in order; the last one is chosen and written."""
 
     @property
     def format(self) -> str:
@@ -58,27 +62,29 @@ def choose(
     thresholds: Thresholds,
     progress: Progress,
 ) -> Choice:
-    """The first format that stays within `thresholds` on `prompts`, written into `folder`.
+    """Writes the first format that meets `thresholds` on `prompts` into `folder`.
 
-    `prompts`, `calibration`: INT64 [tokens] each, special tokens included; smoothing sees the latter alone. The exact
-    format comes last and always passes: the others are measured against it.
+    `prompts`, `calibration`: INT64 [tokens] each, with special tokens; smoothing uses `calibration` only. fp32 is last
+    and always passes, because it is the reference.
     """
     tried: list[Figures] = []
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         write(FP32, checkpoint, Path(scratch))
-        exact = run(Path(scratch), prompts, f"measuring {FP32.name}", progress)
+        reference = run(Path(scratch), prompts, f"measuring {FP32.name}", progress)
         peak = peaks(checkpoint, calibration, Path(scratch), progress)
-        for form in CANDIDATES:
-            write(form, checkpoint, folder, peak)
-            found = exact if form is FP32 else run(folder, prompts, f"measuring {form.name}", progress)
-            tried.append(compare(form, folder, checkpoint, exact, found, thresholds))
+        for candidate in CANDIDATES:
+            write(candidate, checkpoint, folder, peak)
+            title = f"measuring {candidate.name}"
+            logits = reference if candidate is FP32 else run(folder, prompts, title, progress)
+            tried.append(compare(candidate, folder, checkpoint, reference, logits, thresholds))
             if tried[-1].passes:
                 break
     return Choice(tried)
 
 
 def run(folder: Path, prompts: Sequence[Array], title: str, progress: Progress) -> Array:
-    """FP32 [prompts, logits] of the network in `folder`, one prompt (INT64 [tokens]) at a time, as it is served."""
+    """The logits FP32 [prompts, logits] of the network in `folder`; runs one prompt (INT64 [tokens]) at a time, as when
+    it is served."""
     engine = OnnxEngine.load(folder, EngineSettings())
     rows = []
     for ids in progress.track(prompts, description=title):
@@ -88,26 +94,26 @@ def run(folder: Path, prompts: Sequence[Array], title: str, progress: Progress) 
 
 
 def compare(
-    form: Format, folder: Path, checkpoint: Checkpoint, exact: Array, found: Array, thresholds: Thresholds
+    candidate: Format, folder: Path, checkpoint: Checkpoint, reference: Array, logits: Array, thresholds: Thresholds
 ) -> Figures:
-    """`exact`, `found`: FP32 [prompts, logits]. Logits that are not finite never pass."""
+    """Compares a format's logits FP32 [prompts, logits] with the reference. Logits that are not finite never pass."""
     agreement, end = {}, 0
     for head in checkpoint.heads:
         part = slice(end, end := end + head.size)
-        agreement[head.name] = float(np.mean(exact[:, part].argmax(axis=1) == found[:, part].argmax(axis=1)))
-    delta = _delta(checkpoint, exact, found) if np.isfinite(found).all() else np.inf
+        agreement[head.name] = float(np.mean(reference[:, part].argmax(axis=1) == logits[:, part].argmax(axis=1)))
+    delta = _delta(checkpoint, reference, logits) if np.isfinite(logits).all() else np.inf
     passes = min(agreement.values()) >= thresholds.agreement and delta <= thresholds.delta
-    size = sum(file.stat().st_size for file in folder.glob(f"{form.file}*"))
-    return Figures(form.name, size, agreement, delta, passes)
+    size = sum(file.stat().st_size for file in folder.glob(f"{candidate.file}*"))
+    return Figures(candidate.name, size, agreement, delta, passes)
 
 
-def _delta(checkpoint: Checkpoint, exact: Array, found: Array) -> float:
-    """The largest over the policies that have a score of their own."""
+def _delta(checkpoint: Checkpoint, reference: Array, logits: Array) -> float:
+    """The largest score difference of the policies that have a score of their own."""
     scored = [rules for rules in checkpoint.rules.values() if rules["score"] != CONFIDENCE]
-    return max((_score_delta(Decide(DecisionRules.of(rules)), exact, found) for rules in scored), default=0.0)
+    return max((_score_delta(Decide(DecisionRules.of(rules)), reference, logits) for rules in scored), default=0.0)
 
 
-def _score_delta(decide: Decide, exact: Array, found: Array) -> float:
-    answers = decide.run([{LOGITS: exact}, {LOGITS: found}])
-    scores = [answer[SCORE] for answer in answers if not isinstance(answer, Exception)]
+def _score_delta(decide: Decide, reference: Array, logits: Array) -> float:
+    results = decide.run([{LOGITS: reference}, {LOGITS: logits}])
+    scores = [result[SCORE] for result in results if not isinstance(result, Exception)]
     return float(np.percentile(np.abs(scores[0] - scores[1]), 99))

@@ -34,7 +34,7 @@ ENCODERS: Mapping[str, Callable[[GraphBuilder, Encoder, Weights, WeightFormat], 
 }
 
 
-class Network(Protocol):
+class NetworkSource(Protocol):
     """An encoder and its weights; a Checkpoint is one."""
 
     @property
@@ -76,7 +76,7 @@ CANDIDATES = (INT8, INT8_BLOCKS, FP16_WORDS, FP32)
 FORMATS: Mapping[str, Format] = {each.name: each for each in (*CANDIDATES, FP16)}
 
 
-def write(number_format: Format, network: Network, folder: Path, peaks: Peaks | None = None) -> None:
+def write(number_format: Format, network: NetworkSource, folder: Path, peaks: Peaks | None = None) -> None:
     """Writes the network into `folder`. `peaks`: of calibration prompts; without them the network is not smoothed."""
     weight_format = number_format.weight_format
     if number_format.smooth and peaks is not None:

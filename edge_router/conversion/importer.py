@@ -1,6 +1,6 @@
-"""The flow of an import, top to bottom: checkpoint, text, network, decisions, report, smoke test, pins.
+"""Imports a checkpoint as a version: tokenizer, network, decision rules, report, smoke test, pins.
 
-Everything is made and measured beside the repository. What is served changes in the last step, or not at all.
+Everything is written and measured beside the repository. The repository changes in the last step only.
 """
 
 import json
@@ -31,15 +31,15 @@ from edge_router.stages.tokenize import Tokenize
 from edge_router.tensors import Array
 
 PLAIN = "plain fp32"
-"""The graph of torch.onnx.export. The tried formats have graphs of their own, so there is nothing to try."""
+"""The graph of torch.onnx.export, which has no other number formats to try."""
 PARITY_PROMPTS = 16
 MODEL_FILE = "model.py"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
-    """`policies` None = those of the repository that the checkpoint decides for. `version` None = the next one. `also`:
-    formats written beside the chosen one, under names of their own."""
+class ImportOptions:
+    """Options of an import. `policies`: None = those of the repository that the checkpoint has heads for. `version`:
+    None = the next one. `also`: formats to write besides the chosen one, in files of their own."""
 
     policies: Sequence[str] | None
     thresholds: format_selection.Thresholds
@@ -50,9 +50,9 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What was made, or would have been. `policies`: those that it decides for. `files`: bytes by path in the
-    repository; `moved`: configurations whose pins moved."""
+class ImportResult:
+    """What an import wrote, or would write in a dry run. `policies`: those that run the version. `files`: sizes in
+    bytes by path in the repository; `moved`: configurations with changed pins."""
 
     version: int
     policies: Sequence[str]
@@ -67,15 +67,15 @@ def run(
     prompts: Prompts,
     repository: Repository,
     layers: Sequence[Path],
-    wish: Wish,
+    options: ImportOptions,
     progress: Progress,
-) -> Imported:
-    """Raises CheckpointError, RepositoryError, ConfigError; then nothing has changed."""
-    version = _version(repository, wish.version)
-    chosen = _chosen(checkpoint, repository, wish)
-    wanted = {**pins.read(repository), **{policy.name: version for policy in chosen}}
-    models = list(dict.fromkeys(model for policy in chosen for model in policy.models))
-    moved = list(dict.fromkeys(str(file) for file, _ in pins.changes(repository, layers, wanted)))
+) -> ImportResult:
+    """Imports the checkpoint. Raises CheckpointError, RepositoryError, ConfigError; then nothing has changed."""
+    version = _version(repository, options.version)
+    selected = _select_policies(checkpoint, repository, options)
+    new_pins = {**pins.read(repository), **{policy.name: version for policy in selected}}
+    models = list(dict.fromkeys(model for policy in selected for model in policy.models))
+    moved = list(dict.fromkeys(str(file) for file, _ in pins.changes(repository, layers, new_pins)))
     with staging(repository) as staged:
         for model in models:
             folder = staged / model / str(version)
@@ -83,51 +83,53 @@ def run(
             shutil.copyfile(
                 repository.version_folder(model, repository.version(model)) / MODEL_FILE, folder / MODEL_FILE
             )
-        report = _made(checkpoint, source, Repository(staged), version, prompts, chosen, wish, progress)
-        smoke_test(pins.moved(Repository(staged), wanted))
+        report = _write_version(checkpoint, source, Repository(staged), version, prompts, selected, options, progress)
+        smoke_test(pins.preview(Repository(staged), new_pins))
         files = {name: (staged / name).stat().st_size for name in report.files}
-        if not wish.dry_run:
+        if not options.dry_run:
             with entered(repository, staged, models, version):
-                pins.move(repository, layers, wanted)
-    return Imported(version, [policy.name for policy in chosen], report, files, moved)
+                pins.move(repository, layers, new_pins)
+    return ImportResult(version, [policy.name for policy in selected], report, files, moved)
 
 
-def _chosen(checkpoint: Checkpoint, repository: Repository, wish: Wish) -> list[Policy]:
-    found = policies(repository)
-    for name in wish.policies or ():
+def _select_policies(checkpoint: Checkpoint, repository: Repository, options: ImportOptions) -> list[Policy]:
+    known = policies(repository)
+    for name in options.policies or ():
         if name not in checkpoint.rules:
-            raise CheckpointError(f"{checkpoint.folder}: none of its heads decides for {name}; leave it out (--policy)")
-    chosen = [found[name] for name in (found if wish.policies is None else wish.policies) if name in checkpoint.rules]
-    if not chosen:
+            raise CheckpointError(f"{checkpoint.folder}: has no head for {name}; leave it out of --policy")
+    names = known if options.policies is None else options.policies
+    selected = [known[name] for name in names if name in checkpoint.rules]
+    if not selected:
         raise CheckpointError(
-            f"{checkpoint.folder}: decides for {', '.join(checkpoint.rules)}; "
-            f"the policies of {repository.path} are {', '.join(found)}"
+            f"{checkpoint.folder}: has heads for {', '.join(checkpoint.rules)}; "
+            f"the policies of {repository.path} are {', '.join(known)}"
         )
-    return chosen
+    return selected
 
 
-def _made(
+def _write_version(
     checkpoint: Checkpoint,
     source: Mapping[str, str],
     staged: Repository,
     version: int,
     prompts: Prompts,
-    chosen: Sequence[Policy],
-    wish: Wish,
+    selected: Sequence[Policy],
+    options: ImportOptions,
     progress: Progress,
 ) -> Report:
-    """Everything of the version, written into its folders in `staged`."""
+    """Writes all files of the version into its folders in `staged`."""
 
     def folders(models: Iterable[str]) -> list[Path]:
         return [staged.version_folder(model, version) for model in dict.fromkeys(models)]
 
-    tokenize, *_ = [_text(checkpoint, folder) for folder in folders(policy.preprocessing for policy in chosen)]
-    network, *copies = folders(policy.network for policy in chosen)
-    figures = list(_network(checkpoint, network, tokenize, prompts, wish, progress))
+    preprocessing_folders = folders(policy.preprocessing for policy in selected)
+    tokenize, *_ = [_write_tokenizer(checkpoint, folder) for folder in preprocessing_folders]
+    network, *copies = folders(policy.network for policy in selected)
+    figures = list(_write_network(checkpoint, network, tokenize, prompts, options, progress))
     for copy in copies:
         shutil.copytree(network, copy, dirs_exist_ok=True)
-    for policy in chosen:
-        _decisions(checkpoint.rules[policy.name], staged.version_folder(policy.postprocessing, version))
+    for policy in selected:
+        _write_decision(checkpoint.rules[policy.name], staged.version_folder(policy.postprocessing, version))
     report = Report(
         format=figures[-1]["format"],
         figures=figures,
@@ -139,36 +141,41 @@ def _made(
     return report
 
 
-def _version(repository: Repository, wanted: int | None) -> int:
-    found = pins.versions(repository)
-    if wanted in found:
-        raise ConfigError(f"{repository.path}: version {wanted} is there already; take another one (--version)")
-    return wanted or max(found, default=0) + 1
+def _version(repository: Repository, requested: int | None) -> int:
+    existing = pins.versions(repository)
+    if requested in existing:
+        raise ConfigError(f"{repository.path}: version {requested} already exists; choose another --version")
+    return requested or max(existing, default=0) + 1
 
 
-def _text(checkpoint: Checkpoint, folder: Path) -> Tokenize:
+def _write_tokenizer(checkpoint: Checkpoint, folder: Path) -> Tokenize:
     shutil.copyfile(checkpoint.tokenizer, folder / checkpoint.tokenizer.name)
     (folder / TEXT_FILE).write_text(json.dumps({"max_tokens": checkpoint.max_tokens}) + "\n")
     return Tokenize.load(folder, {})
 
 
-def _network(
-    checkpoint: Checkpoint, folder: Path, tokenize: Tokenize, prompts: Prompts, wish: Wish, progress: Progress
+def _write_network(
+    checkpoint: Checkpoint,
+    folder: Path,
+    tokenize: Tokenize,
+    prompts: Prompts,
+    options: ImportOptions,
+    progress: Progress,
 ) -> Iterator[dict[str, Any]]:
-    """Writes the network into `folder`; yields the figures of every format tried, the chosen one last."""
+    """Writes the network into `folder`; yields the figures of each tried format, the chosen one last."""
     measured, calibration = (
         [_ids(tokenize, each) for each in part] for part in (prompts.measured, prompts.calibration)
     )
-    for name in wish.also:
+    for name in options.also:
         formats.write(formats.FORMATS[name], checkpoint, folder)
-    if wish.plain:
+    if options.plain:
         export_plain(checkpoint, folder / NETWORK_FILE)
         yield {"format": PLAIN, "parity": parity.check(checkpoint, folder, measured[:PARITY_PROMPTS])}
         return
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         formats.write(formats.FP32, checkpoint, Path(scratch))
         parity.check(checkpoint, Path(scratch), measured[:PARITY_PROMPTS])
-    choice = format_selection.choose(checkpoint, measured, calibration, folder, wish.thresholds, progress)
+    choice = format_selection.choose(checkpoint, measured, calibration, folder, options.thresholds, progress)
     for tried in choice.tried:
         yield {**asdict(tried), "delta": tried.delta if math.isfinite(tried.delta) else None, "prompts": len(measured)}
 
@@ -177,11 +184,11 @@ def _ids(tokenize: Tokenize, prompt: str) -> Array:
     return np.array(tokenize.ids(prompt), dtype=np.int64)
 
 
-def _decisions(rules: Mapping[str, Any], folder: Path) -> None:
+def _write_decision(rules: Mapping[str, Any], folder: Path) -> None:
     (folder / DECISION_FILE).write_text(json.dumps(rules, indent=1) + "\n")
     (folder / LABELS_FILE).write_text("".join(f"{item['label']}\n" for item in rules["classes"]))
 
 
 def _digests(checkpoint: Checkpoint) -> dict[str, str]:
-    """SHA-256 of the weights, by file."""
+    """The SHA-256 of the checkpoint's weight files, by name."""
     return {file.name: sha256(file) for file in sorted(checkpoint.folder.glob("*.safetensors"))}

@@ -1,4 +1,4 @@
-"""The maps of a checkpoint's config.json as decision rules, one `decision.json` a policy."""
+"""Converts the maps in a checkpoint's config.json into decision rules, one `decision.json` for each policy."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ from edge_router.conversion.encoder import Config
 from edge_router.conversion.errors import CheckpointError
 from edge_router.stages.decide import CONFIDENCE, DecisionRules, Head
 
-# The format of NVIDIA's prompt-task-and-complexity-classifier: what its config.json does not say itself. Clients of the
-# old contract index by this order of the labels.
+# Facts about NVIDIA's prompt-task-and-complexity-classifier that its config.json lacks. Clients of the old contract use
+# indices in this order of the labels.
 TASK_HEAD = "task_type"
 TASK_LABELS = (
     "Brainstorming", "Chatbot", "Classification", "Closed QA", "Code Generation", "Extraction",
@@ -22,27 +22,29 @@ COMPLEXITY_HEADS = (
 COMPLEXITY_LABELS = (
     "Creativity", "Reasoning", "Contextual-Knowledge", "Few-Shot", "Domain-Knowledge", "No-Label-Reason", "Constraint",
 )  # fmt: skip
-"""In the order of the heads."""
+"""The labels in the order of COMPLEXITY_HEADS."""
 SCORE = (0.35, 0.25, 0.05, 0.05, 0.15, 0.0, 0.15)
-"""What each complexity adds to the score, as the checkpoint's model card says."""
+"""The weight of each complexity in the score, from the checkpoint's model card."""
 FLOORS = {"number_of_few_shots": 0.05}
-"""A worth below this counts as nothing."""
+"""Values below this floor count as 0, by head."""
 
 
 def heads(config: Config) -> list[Head]:
-    """As `target_sizes` lists them: the order of the logits. Raises CheckpointError."""
+    """The heads in the order of `target_sizes`, which is that of the logits. Raises CheckpointError."""
     sizes = _mapping(config, "target_sizes")
     if not sizes:
-        raise CheckpointError("config.json: target_sizes is missing; it names the heads that decide and their sizes")
+        raise CheckpointError(
+            "config.json: target_sizes is missing; add it with the names of the heads and their sizes"
+        )
     for name, size in sizes.items():
         if not isinstance(size, int) or size < 1:
-            raise CheckpointError(f"config.json: target_sizes.{name} is {size!r}; a size of at least 1 is needed")
+            raise CheckpointError(f"config.json: target_sizes.{name} is {size!r}; it must be at least 1")
     return [Head(name=name, size=size) for name, size in sizes.items()]
 
 
 def rules(config: Config, found: Sequence[Head]) -> dict[str, dict[str, Any]]:
-    """The content of decision.json by policy, for the policies that a head decides. A head with a map of labels,
-    NAME_map, decides for NAME_router; the others are complexities. Raises CheckpointError."""
+    """The content of decision.json for each policy that has a head. A head NAME with labels in NAME_map belongs to
+    NAME_router, other heads to the complexity router. Raises CheckpointError."""
     classes: dict[str, list[dict[str, Any]]] = {}
     for head in found:
         if head.name == TASK_HEAD:
@@ -68,7 +70,7 @@ def rules(config: Config, found: Sequence[Head]) -> dict[str, dict[str, Any]]:
 
 
 def _in_order(classes: list[dict[str, Any]], labels: Sequence[str]) -> list[dict[str, Any]]:
-    """In the order of `labels`, where the classes have exactly these."""
+    """The classes in the order of `labels`, if they have exactly these labels."""
     if {item["label"] for item in classes} != set(labels):
         return classes
     return sorted(classes, key=lambda item: labels.index(item["label"]))

@@ -113,13 +113,13 @@ class Pipeline:
     def policy_labels(self) -> dict[str, Sequence[str]]:
         """The labels of each policy that `prompt_router_ensemble` decides for, in the order of its OUTPUT.
 
-        Raises NotFoundError when the ensemble is not loaded, RepositoryError where a policy has no labels.
+        Raises NotFoundError when the ensemble is not loaded, RepositoryError when a policy has no labels.
         """
         served = self.find(PROMPT_ROUTER_ENSEMBLE)
         prefixes = {policy: output_prefix(policy) for policy in policies(served.signature.outputs)}
         for policy, prefix in prefixes.items():
             if prefix not in served.labels:
-                raise RepositoryError(f"{postprocessing(policy)}: {OUTPUT} has no labels; give it a label_filename")
+                raise RepositoryError(f"{postprocessing(policy)}: {OUTPUT} has no labels; add a label_filename")
         return {policy: served.labels[prefix] for policy, prefix in prefixes.items()}
 
     def _load(self, model: str, pin: int) -> ServedModel:

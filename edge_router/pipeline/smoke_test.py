@@ -1,4 +1,4 @@
-"""Whether a repository can be served: the ensembles are loaded and a prompt goes through each."""
+"""Smoke test of a repository: loads the ensembles and runs a prompt through each."""
 
 from edge_router.contract import INPUT, PROMPT_ROUTER_ENSEMBLE, ensemble
 from edge_router.pipeline.pipeline import Pipeline
@@ -10,13 +10,13 @@ PROMPT = b"Summarise the plot of Hamlet in three sentences."
 
 
 def ensembles(repository: Repository) -> list[str]:
-    """`prompt_router_ensemble` and each policy's own. Raises RepositoryError."""
+    """`prompt_router_ensemble` and the ensemble of each policy. Raises RepositoryError."""
     return [PROMPT_ROUTER_ENSEMBLE, *map(ensemble, policies(repository))]
 
 
 def smoke_test(repository: Repository) -> None:
-    """Raises RepositoryError or NotFoundError when something cannot be loaded, RequestError when the prompt is
-    refused."""
+    """Raises RepositoryError or NotFoundError when a model cannot be loaded, RequestError when it refuses the
+    prompt."""
     models = ensembles(repository)
     pipeline = Pipeline.load(repository, models)
     for model in models:

@@ -1,4 +1,5 @@
-"""The steps of `prompt_router_ensemble`: one pass of a network for each version of it that a policy is pinned to."""
+"""Writes the steps of `prompt_router_ensemble`: one pass of a network for each of its versions that a policy is pinned
+to."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from edge_router.repository.repository import Repository
 
 
 @dataclass(frozen=True)
-class Step:
-    """Maps name the model's tensor first, the ensemble's second."""
+class EnsembleStep:
+    """A step of an ensemble in config.pbtxt. The maps go from the model's tensor names to the ensemble's."""
 
     model: str
     version: int
@@ -18,26 +19,26 @@ class Step:
     outputs: Mapping[str, str]
 
     def __str__(self) -> str:
-        """As in config.pbtxt."""
+        """The step in config.pbtxt."""
         return "\n".join(
             (
                 "  step {",
                 f'    model_name: "{self.model}"',
                 f"    model_version: {self.version}",
-                *(f'    input_map {{ key: "{theirs}" value: "{ours}" }}' for theirs, ours in self.inputs.items()),
-                *(f'    output_map {{ key: "{theirs}" value: "{ours}" }}' for theirs, ours in self.outputs.items()),
+                *(f'    input_map {{ key: "{inner}" value: "{outer}" }}' for inner, outer in self.inputs.items()),
+                *(f'    output_map {{ key: "{inner}" value: "{outer}" }}' for inner, outer in self.outputs.items()),
                 "  }\n",
             )
         )
 
 
 def scheduling(repository: Repository, pins: Mapping[str, int], outputs: Collection[str]) -> str:
-    """As in config.pbtxt. `pins`: version by policy. `outputs`: what the ensemble gives; a decision's tensors beyond
-    these are left out. Policies that run the same version of the same network share a pass."""
+    """The `ensemble_scheduling` in config.pbtxt. `pins`: version by policy. `outputs`: the ensemble's outputs; other
+    tensors of a decision are left out. Policies with the same version of the same network share a pass."""
     passes: dict[tuple[str, str, int], list[Policy]] = {}
     for name, policy in policies(repository).items():
         passes.setdefault((policy.preprocessing, policy.network, pins[name]), []).append(policy)
-    steps: list[Step] = []
+    steps: list[EnsembleStep] = []
     for (_, _, version), sharing in passes.items():
         steps += _pass(repository, version, sharing, outputs, prefix=f"{sharing[0].name}_" if steps else "")
     return f"ensemble_scheduling {{\n{''.join(map(str, steps))}}}\n"
@@ -45,31 +46,34 @@ def scheduling(repository: Repository, pins: Mapping[str, int], outputs: Collect
 
 def _pass(
     repository: Repository, version: int, sharing: Sequence[Policy], outputs: Collection[str], prefix: str
-) -> list[Step]:
-    """`sharing`: policies of one network. `prefix` tells the tensors between the steps from those of another pass."""
+) -> list[EnsembleStep]:
+    """The steps of one pass. `sharing`: the policies of the network; `prefix`: of the tensors between the steps, so
+    that their names differ from those of another pass."""
     preprocessing, network = sharing[0].preprocessing, sharing[0].network
-    decided_by = [name for policy in sharing for name in _inputs(repository, policy.postprocessing)]
+    postprocessing_inputs = [name for policy in sharing for name in _inputs(repository, policy.postprocessing)]
 
-    def between(names: Iterable[str]) -> dict[str, str]:
+    def mapped(names: Iterable[str]) -> dict[str, str]:
         return {name: INPUT if name == INPUT else f"{prefix}{name}" for name in names}
 
-    def made(model: str, needed: Collection[str]) -> dict[str, str]:
-        return between(tensor.name for tensor in repository.config(model).output if tensor.name in needed)
+    def outputs_of(model: str, needed: Collection[str]) -> dict[str, str]:
+        return mapped(tensor.name for tensor in repository.config(model).output if tensor.name in needed)
 
     return [
-        Step(
+        EnsembleStep(
             preprocessing,
             version,
-            between(_inputs(repository, preprocessing)),
-            made(preprocessing, [*_inputs(repository, network), *decided_by]),
+            mapped(_inputs(repository, preprocessing)),
+            outputs_of(preprocessing, [*_inputs(repository, network), *postprocessing_inputs]),
         ),
-        Step(network, version, between(_inputs(repository, network)), made(network, decided_by)),
+        EnsembleStep(
+            network, version, mapped(_inputs(repository, network)), outputs_of(network, postprocessing_inputs)
+        ),
         *(
-            Step(
+            EnsembleStep(
                 policy.postprocessing,
                 version,
-                between(_inputs(repository, policy.postprocessing)),
-                _decision(output_prefix(policy.name), outputs),
+                mapped(_inputs(repository, policy.postprocessing)),
+                _decision_outputs(output_prefix(policy.name), outputs),
             )
             for policy in sharing
         ),
@@ -80,6 +84,6 @@ def _inputs(repository: Repository, model: str) -> list[str]:
     return [tensor.name for tensor in repository.config(model).input]
 
 
-def _decision(prefix: str, outputs: Collection[str]) -> dict[str, str]:
+def _decision_outputs(prefix: str, outputs: Collection[str]) -> dict[str, str]:
     names = {OUTPUT: prefix} | {name: f"{prefix}_{name}" for name in (LABEL, PROBABILITIES, SCORE)}
-    return {theirs: ours for theirs, ours in names.items() if ours in outputs}
+    return {inner: outer for inner, outer in names.items() if outer in outputs}

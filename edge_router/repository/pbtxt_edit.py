@@ -1,4 +1,4 @@
-"""The text of a config.pbtxt with other pins: every comment stays."""
+"""Edits the pins in the text of a config.pbtxt and keeps its comments."""
 
 import re
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ _SCHEDULING = re.compile(r"^ensemble_scheduling\b.*", re.DOTALL | re.MULTILINE)
 
 
 def with_pins(repository: Repository, file: Path, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
-    """`file` as it is written once it means `wanted`, which differs in its pins alone; `pins`: version by policy.
+    """The text of `file` changed to mean `wanted`, which differs from it in its pins only. `pins`: version by policy.
 
-    Raises RepositoryError when the text, read by Triton's schema, would mean anything else.
+    Raises RepositoryError when the new text does not parse as `wanted`.
     """
     text = file.read_text()
     versions = ", ".join(map(str, wanted.version_policy.specific.versions))
@@ -29,14 +29,14 @@ def with_pins(repository: Repository, file: Path, wanted: ModelConfig, pins: Map
     text = _steps(repository, text, wanted, pins)
     if config.parse(text, file) != wanted:
         raise RepositoryError(
-            f"{file}: its pins cannot be moved; write them as the shipped files do: "
+            f"{file}: its pins cannot be changed; write them as in the shipped files: "
             "version_policy { specific { versions: [ 1 ] } }, model_version right after model_name, steps last"
         )
     return text
 
 
 def _steps(repository: Repository, text: str, wanted: ModelConfig, pins: Mapping[str, int]) -> str:
-    if wanted.name == PROMPT_ROUTER_ENSEMBLE:  # its steps change with the pins, not their versions alone
+    if wanted.name == PROMPT_ROUTER_ENSEMBLE:  # its steps depend on the pins, not only their versions
         return _SCHEDULING.sub(scheduling(repository, pins, [tensor.name for tensor in wanted.output]), text)
     for step in wanted.ensemble_scheduling.step:
         pin = re.compile(rf'(model_name:\s*"{re.escape(step.model_name)}"\s+model_version:\s*)-?\d+')

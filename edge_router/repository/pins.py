@@ -1,8 +1,8 @@
-"""The version that each policy runs, and every place in the config.pbtxt files where it stands.
+"""Pins: the version that each policy runs, in all config.pbtxt files that name it.
 
-A version is a number that stands in every model that the policy runs: `version_policy` of the models that have version
-folders, `label_filename` of the postprocessing, `model_version` of the steps onto them. An ensemble's own version stays
-1. Policies may share models.
+A policy's version is the same number in all of its models. It is in `version_policy` of the models with version
+folders, `label_filename` of the postprocessing and `model_version` of the steps that run them. An ensemble's own
+version is always 1. Policies may share models.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,24 +23,25 @@ Pins: TypeAlias = Mapping[str, int]
 """Version by policy."""
 
 
-def has(repository: Repository, policy: Policy, version: int) -> bool:
-    """Whether the version is whole for the policy."""
+def is_complete(repository: Repository, policy: Policy, version: int) -> bool:
+    """True if all models of the policy have the version."""
     return all(version in repository.version_folders(model) for model in policy.models)
 
 
 def versions(repository: Repository) -> list[int]:
-    """Every version of which there is a folder, oldest first."""
+    """All versions that a model has a folder for, oldest first."""
     held = _held(policies(repository))
     return sorted({version for model in held for version in repository.version_folders(model)})
 
 
 def read(repository: Repository) -> dict[str, int]:
-    """What each policy's ensemble decides with. Raises RepositoryError when it is not built as the shipped one is."""
+    """The version that each policy's ensemble runs. Raises RepositoryError when an ensemble is not built like the
+    shipped ones."""
     return {name: _read(repository, name) for name in policies(repository)}
 
 
-def moved(repository: Repository, pins: Pins) -> Repository:
-    """The repository as it is once its pins have moved; nothing is written. `pins`: of every policy.
+def preview(repository: Repository, pins: Pins) -> Repository:
+    """The repository with other pins; nothing is written. `pins`: of every policy.
 
     Raises NotFoundError when a model lacks the version.
     """
@@ -57,20 +58,19 @@ def moved(repository: Repository, pins: Pins) -> Repository:
 
 
 def move(repository: Repository, layers: Sequence[Path], pins: Pins) -> list[Path]:
-    """Pins every policy, in the repository and in `layers`, trees that replace its configurations. Returns the files
-    that changed: all that had to or, when it raises, none.
+    """Writes the pins of every policy into the repository and its layers. Returns the changed files.
 
-    Raises NotFoundError when a model lacks the version, RepositoryError.
+    Raises NotFoundError when a model lacks the version, RepositoryError; then no file has changed.
     """
-    moved(repository, pins)
-    found = changes(repository, layers, pins)
-    replace(found)
-    return list(dict.fromkeys(file for file, _ in found))
+    preview(repository, pins)
+    edits = changes(repository, layers, pins)
+    replace(edits)
+    return list(dict.fromkeys(file for file, _ in edits))
 
 
 def changes(repository: Repository, layers: Sequence[Path], pins: Pins) -> list[tuple[Path, str]]:
-    """New texts, in an order of which every beginning can be served: first both versions are served, then the
-    ensembles change over, then the old version is left. Raises RepositoryError."""
+    """The new texts of the files, in an order in which the repository can be served after each of them: first both
+    versions are served, then the ensembles switch, then the old version is no longer served. Raises RepositoryError."""
     held = _held(policies(repository))
     found = [(model, file, config.read(file)) for model, file in files(repository, layers)]
     wanted = [(file, before, pinned(repository, model, before, pins), model in held) for model, file, before in found]
@@ -83,15 +83,15 @@ def changes(repository: Repository, layers: Sequence[Path], pins: Pins) -> list[
 
 
 def files(repository: Repository, layers: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Every configuration in which a pin may stand, with its model."""
+    """All config.pbtxt files that may hold a pin, with their models."""
     trees = (repository.path, *layers)
     candidates = [(model, tree / model / CONFIG_FILE) for tree in trees for model in repository.models]
     return [(model, file) for model, file in candidates if file.is_file()]
 
 
 def pinned(repository: Repository, model: str, before: ModelConfig, pins: Pins) -> ModelConfig:
-    """The configuration `before` of `model` with its pins where they belong. Raises RepositoryError when it is not
-    built as the shipped one is."""
+    """The configuration `before` of `model` with `pins`. Raises RepositoryError when it is not built like the shipped
+    ones."""
     found = policies(repository)
     after = ModelConfig()
     after.CopyFrom(before)
@@ -110,14 +110,14 @@ def pinned(repository: Repository, model: str, before: ModelConfig, pins: Pins) 
 
 
 def _step_version(model: str, step: str, found: Policies, pins: Pins) -> int | None:
-    """The version that `step` of the ensemble `model` is pinned to; None where no policy runs it there."""
+    """The version of `step` in the ensemble `model`; None if no policy runs it there."""
     running = {
         name: pins[name] for name, policy in found.items() if model in policy.ensembles and step in policy.models
     }
     if len(set(running.values())) > 1:
         raise RepositoryError(
-            f"{model}: {' and '.join(running)} run it with one version of {step}; pin them to one version, or name "
-            f"{step} itself in the policy's own ensemble"
+            f"{model}: {' and '.join(running)} share it and so one version of {step}; pin them to the same version, or "
+            f"name {step} itself in the policy's own ensemble"
         )
     return next(iter(running.values()), None)
 
@@ -140,7 +140,7 @@ def _read(repository: Repository, policy: str) -> int:
 
 
 def _both(before: ModelConfig, after: ModelConfig) -> ModelConfig:
-    """As before, and what is served afterwards is served already."""
+    """The configuration `before` that also serves the versions of `after`."""
     both = ModelConfig()
     both.CopyFrom(before)
     versions = {*before.version_policy.specific.versions, *after.version_policy.specific.versions}
@@ -149,12 +149,12 @@ def _both(before: ModelConfig, after: ModelConfig) -> ModelConfig:
 
 
 def _passes(repository: Repository, before: ModelConfig, pins: Pins) -> ModelConfig:
-    """The steps for `pins`, and nothing else."""
+    """A configuration with only the steps for `pins`."""
     outputs = [tensor.name for tensor in before.output]
     if _unpinned(before) != _unpinned(_scheduled(repository, _shared(repository, before), outputs)):
         raise RepositoryError(
-            f"{PROMPT_ROUTER_ENSEMBLE}: its steps are not one pass of a network for each version of it; "
-            "this command writes them anew and would lose what was changed, so move its pins by hand"
+            f"{PROMPT_ROUTER_ENSEMBLE}: its steps were changed by hand (they are not one pass for each version of a "
+            "network), and this command would overwrite them; change its pins by hand"
         )
     return _scheduled(repository, pins, outputs)
 
@@ -164,7 +164,7 @@ def _scheduled(repository: Repository, pins: Pins, outputs: Sequence[str]) -> Mo
 
 
 def _shared(repository: Repository, before: ModelConfig) -> dict[str, int]:
-    """A number for each policy, the same for those that decide on the same tensors."""
+    """A number for each policy; policies that use the same tensors get the same number."""
     taken = {step.model_name: tuple(sorted(step.input_map.values())) for step in before.ensemble_scheduling.step}
     numbers: dict[tuple[str, ...], int] = {}
     return {
@@ -174,7 +174,7 @@ def _shared(repository: Repository, before: ModelConfig) -> dict[str, int]:
 
 
 def _unpinned(found: ModelConfig) -> bytes:
-    """The steps without their versions, comparable."""
+    """The steps without their versions, for comparison."""
     kept = ModelConfig()
     kept.ensemble_scheduling.CopyFrom(found.ensemble_scheduling)
     for step in kept.ensemble_scheduling.step:

@@ -1,4 +1,4 @@
-"""The policies of a repository: each is a `postprocessing_<policy>` with its ensemble, and decides in
+"""Finds the policies of a repository: each is a `postprocessing_<policy>` with its ensemble and a step of
 `prompt_router_ensemble`."""
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ from edge_router.repository.repository import Repository
 
 @dataclass(frozen=True)
 class Policy:
-    """The models with version folders that a policy's ensemble runs, in this order: `preprocessing`, `network`,
-    `postprocessing`. `ensembles`: the ensembles on the way to them, the policy's own first."""
+    """A policy with the models that its ensemble runs, in the order `preprocessing`, `network`, `postprocessing`.
+    `ensembles`: the ensembles that contain them, the policy's own first."""
 
     name: str
     preprocessing: str
@@ -36,11 +36,12 @@ class Policy:
 
 
 Policies: TypeAlias = Mapping[str, Policy]
-"""By name, in the order of `prompt_router_ensemble`'s outputs."""
+"""Policies by name, in the order of `prompt_router_ensemble`'s outputs."""
 
 
 def policies(repository: Repository) -> Policies:
-    """Raises RepositoryError where there is none, or one has no ensemble of preprocessing, network, postprocessing."""
+    """The policies of the repository. Raises RepositoryError when there is none, or when a policy has no ensemble of
+    preprocessing, network and postprocessing."""
     config = repository.config(PROMPT_ROUTER_ENSEMBLE)
     names = policies_of(output.name for output in config.output)
     makers = {
@@ -50,7 +51,7 @@ def policies(repository: Repository) -> Policies:
         policy = model.removeprefix(postprocessing(""))
         if policy != model and policy not in names:
             raise RepositoryError(
-                f"{repository.path}: {PROMPT_ROUTER_ENSEMBLE} runs {model}, but its outputs are not those of {policy}: "
+                f"{repository.path}: {PROMPT_ROUTER_ENSEMBLE} runs {model}, but lacks the outputs of {policy}: "
                 f"{', '.join(f'{output_prefix(policy)}{rest}' for rest in ('', f'_{LABEL}', f'_{PROBABILITIES}'))}"
             )
     for name in names:
@@ -66,12 +67,12 @@ def policies(repository: Repository) -> Policies:
 
 
 def labels(repository: Repository) -> dict[str, list[str]]:
-    """The labels of each policy in the order of its OUTPUT, as the label files say. Raises what `policies` raises."""
+    """The labels of each policy in the order of its OUTPUT, from the label files. Raises what `policies` raises."""
     return {name: repository.labels(policy.postprocessing, OUTPUT) for name, policy in policies(repository).items()}
 
 
 def unused(repository: Repository) -> list[str]:
-    """Postprocessing models that `prompt_router_ensemble` does not ask for a decision."""
+    """The postprocessing models that `prompt_router_ensemble` does not run."""
     known = {policy.postprocessing for policy in policies(repository).values()}
     return [model for model in repository.models if model.startswith(postprocessing("")) and model not in known]
 
@@ -92,14 +93,14 @@ def _policy(repository: Repository, name: str) -> Policy:
 
 
 def _models(repository: Repository, model: str, within: tuple[str, ...], ensembles: list[str]) -> Iterator[str]:
-    """The models with version folders behind `model`, in the order of the steps; adds to `ensembles`. `within`: the
-    ensembles that lead to `model`."""
+    """The models with version folders in the ensemble `model`, in the order of its steps; appends its ensembles to
+    `ensembles`. `within`: the ensembles around `model`."""
     steps = repository.composing(model)
     if not steps:
         yield model
         return
     if model in within:
-        raise RepositoryError(f"{model}: the ensemble is a step of itself; remove the circle")
+        raise RepositoryError(f"{model}: the ensemble is a step of itself; remove the cycle")
     ensembles.append(model)
     for step in steps:
         yield from _models(repository, step, (*within, model), ensembles)

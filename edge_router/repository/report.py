@@ -1,4 +1,4 @@
-"""What is known of a version: where it comes from, what was measured, the SHA-256 of each of its files."""
+"""The report of a version: its source, its measured figures, and the SHA-256 of its files."""
 
 import hashlib
 import json
@@ -14,11 +14,11 @@ from edge_router.errors import RepositoryError
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """`report.json` beside the network.
+    """The content of `report.json` in the network's version folder.
 
-    `format`: of the network's numbers. `figures`: what was measured of each format that was tried, the chosen one last:
-    `format`, and where it was measured `agreement` with fp32 by head, `delta` of the scores, `prompts`.
-    `files`: SHA-256 by path in the repository. `source`: what it was made from. `made_with`: this package's version.
+    `format`: number format of the network. `figures`: the figures of each format that was tried, the chosen one last:
+    `format` and, if measured, `agreement` with fp32 by head, `delta` of the scores, `prompts`. `files`: SHA-256 by path
+    in the repository. `source`: the checkpoint or data. `made_with`: version of this package.
     """
 
     format: str
@@ -29,33 +29,32 @@ class Report:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """`folder`: the version folder of the network. None when it holds no report. Raises RepositoryError when the
-        file is not one."""
+        """Reads the report in the network's version folder; None if there is none. Raises RepositoryError."""
         file = folder / REPORT_FILE
         if not file.exists():
             return None
         try:
             return cls(**json.loads(file.read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise RepositoryError(f"{file}: not a version's report: {error}") from error
+            raise RepositoryError(f"{file}: is not the report of a version: {error}") from error
 
     def write(self, folder: Path) -> None:
         (folder / REPORT_FILE).write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     def problems(self, repository: Path) -> list[str]:
-        """Each file that is not what it was when the version was made, in a sentence."""
+        """The files that are missing or have changed since the version was made, each with the remedy."""
         found = []
-        for name, wanted in self.files.items():
+        for name, digest in self.files.items():
             file = repository / name
             if not file.is_file():
                 found.append(f"{file} is missing; import the version again")
-            elif sha256(file) != wanted:
-                found.append(f"{file} is not what the version was made with; import the version again")
+            elif sha256(file) != digest:
+                found.append(f"{file} has changed since the version was made; import the version again")
         return found
 
 
 def checksums(repository: Path, version: int) -> dict[str, str]:
-    """SHA-256 of every file of the version, by path in the repository; the report is not among them."""
+    """The SHA-256 of every file of the version except the report, by path in the repository."""
     files = [file for file in repository.glob(f"*/{version}/*") if file.is_file() and file.name[0] != "."]
     return {str(file.relative_to(repository)): sha256(file) for file in sorted(files) if file.name != REPORT_FILE}
 

@@ -1,4 +1,4 @@
-"""Examples to padded tensors of token ids and targets, grouped by length."""
+"""Makes batches of padded token ids and targets from examples, grouped by length."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -13,16 +13,20 @@ from edge_router.training.data import Example
 from edge_router.training.recipe import Recipe
 
 NONE = -1
-"""Target of a row that no class of a head fits."""
+"""Target of a row that has no label of the head."""
 
 
 class Batch(NamedTuple):
+    """A batch for the network."""
+
     ids: Tensor  # INT64 [rows, tokens]
     mask: Tensor  # INT64 [rows, tokens]
-    targets: Tensor  # INT64 [rows, heads]; NONE where no class fits
+    targets: Tensor  # INT64 [rows, heads]; NONE = no label
 
 
 class Encoded(NamedTuple):
+    """A prompt as token ids, with the target of each head."""
+
     ids: list[int]
     targets: list[int]
 
@@ -36,7 +40,7 @@ def encode_noisy(examples: Sequence[Example], tokenize: Tokenize, recipe: Recipe
 
 
 def targets(example: Example, recipe: Recipe) -> list[int]:
-    """A label's index, for each head. Raises ValueError for a label that the head does not have."""
+    """The index of the example's label for each head. Raises ValueError for an unknown label."""
     return [
         NONE if (label := example.label(policy)) is None else head.labels.index(label)
         for policy, head in recipe.heads.items()
@@ -44,7 +48,7 @@ def targets(example: Example, recipe: Recipe) -> list[int]:
 
 
 def batches(rows: Sequence[Encoded], size: int, seed: int) -> Iterator[Batch]:
-    """In random order, each of rows of about one length, so that little of a batch is padding."""
+    """Batches in random order; the rows of a batch have similar lengths, so that there is little padding."""
     chance = random.Random(seed)
     order = list(range(len(rows)))
     chance.shuffle(order)

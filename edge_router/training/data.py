@@ -1,4 +1,4 @@
-"""Labelled prompts: read, split by source, drawn for an epoch."""
+"""Reads labelled prompts, splits them by source, and samples them for an epoch."""
 
 import json
 import random
@@ -19,7 +19,7 @@ NO_LABELS = frozenset(("prompt", "source"))
 
 @dataclass(frozen=True)
 class Example:
-    """`labels`: by the policy's short name, such as `task`; None where no label fits."""
+    """A labelled prompt. `labels`: by the policy's short name, such as `task`; None = no label applies."""
 
     prompt: str
     labels: Mapping[str, str | None]
@@ -31,12 +31,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Corpus:
+    """The labelled prompts for training and evaluation."""
+
     train: list[Example]
     dev: list[Example]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """`router_prompts_train`, `router_prompts_dev` and our own prompts in `authored/`."""
+        """Reads `router_prompts_train`, `router_prompts_dev` and the project's own prompts in `authored/`."""
         train = read(folder / "router_prompts_train.jsonl.gz")
         for file in sorted(folder.glob("authored/*.jsonl")):
             train += read(file)
@@ -44,8 +46,8 @@ class Corpus:
 
 
 def read(file: Path) -> list[Example]:
-    """Rows `prompt`, a label or null under the short name of each policy that is known (`task`, `complexity`, ...) and,
-    where known, `source`; gzip by the name's ending. Raises ConfigError naming the line."""
+    """Reads JSON lines: `prompt`, labels or null by the policies' short names (`task`, `complexity`, ...), and
+    optionally `source`. A file that ends in .gz is decompressed. Raises ConfigError naming the line."""
     return [_example(file, number, line) for number, line in lines(file)]
 
 
@@ -55,15 +57,17 @@ def _example(file: Path, number: int, line: str) -> Example:
         labels = {name: value for name, value in row.items() if name not in NO_LABELS and isinstance(value, str | None)}
         example = Example(row["prompt"], labels, row.get("source", ""))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"{file}, line {number}: needs a JSON object with prompt and labels: {error!r}") from error
+        raise ConfigError(f"{file}, line {number}: is not a JSON object with a prompt and labels: {error!r}") from error
     if not labels:
-        raise ConfigError(f"{file}, line {number}: holds no label; name it after its policy: task, complexity")
+        raise ConfigError(
+            f"{file}, line {number}: has no label; add one under its policy's short name: task, complexity"
+        )
     return example
 
 
 def split(examples: Iterable[Example], patterns: Sequence[str]) -> tuple[list[Example], list[Example]]:
-    """(the rest, rows whose source a pattern names). Derived rows (`constrained:NAME`, `fewshot-NAME`) go with their
-    source."""
+    """Splits examples into (the rest, rows whose source matches a pattern). Derived rows (`constrained:NAME`,
+    `fewshot-NAME`) count as their source."""
     kept: list[Example] = []
     held: list[Example] = []
     for example in examples:
@@ -73,7 +77,8 @@ def split(examples: Iterable[Example], patterns: Sequence[str]) -> tuple[list[Ex
 
 
 def draw(examples: Sequence[Example], recipe: Recipe, epoch: int) -> list[Example]:
-    """The rows of one epoch: no source outweighs the others by its size, templates least of all; seeded."""
+    """The rows of one epoch, sampled with a seed. The number of rows from each source is limited, more so for
+    templates."""
     chance = random.Random(recipe.seed * 1000 + epoch)
     by_source: defaultdict[str, list[Example]] = defaultdict(list)
     for example in examples:

@@ -14,7 +14,7 @@ from edge_router.training.network import Network
 from edge_router.training.recipe import HeadRecipe, Recipe
 
 LOGIT_OF_NONE = 0.0
-"""The constant logit of "none of the classes" beside a head's own (`none` in decision.json)."""
+"""The constant logit for "none of the head's labels" (`none` in decision.json)."""
 
 
 def fit(
@@ -24,7 +24,7 @@ def fit(
     progress: Progress,
     title: str,
 ) -> Network:
-    """A network fine-tuned on `examples`: the moving average of its weights over the run."""
+    """Fine-tunes a network on `examples`; returns the moving average of its weights."""
     torch.manual_seed(recipe.seed)
     network = Network(recipe).train()
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
@@ -49,7 +49,7 @@ def fit(
 
 
 def rate_share(done: float, warmup: float) -> float:
-    """Share of the full learning rate after `done` (0..1) of the run: up in a line, down in a line."""
+    """Share of the full learning rate at `done` (0..1) of the run: linear warm-up, then linear decay."""
     return done / warmup if done < warmup else max(0.0, (1 - done) / (1 - warmup))
 
 
@@ -64,8 +64,8 @@ def batch_loss(logits: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
 
 
 def _head_loss(logits: Tensor, target: Tensor, head: HeadRecipe, smoothing: float) -> Tensor:
-    """Cross entropy. A head with `none_weight` has one more class, NONE, whose logit is constant: its rows push the
-    others down."""
+    """The cross entropy of one head. A head with `none_weight` has one more class, NONE, with a constant logit; its
+    rows lower the logits of the other classes."""
     none = target == NONE
     importance = torch.where(none, head.none_weight or 0.0, 1.0)
     if head.none_weight is not None:

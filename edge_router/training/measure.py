@@ -1,5 +1,4 @@
-"""What a network makes of labelled prompts: agreement, honesty of its confidence, and whether the score tells
-demanding prompts."""
+"""Measures a network on labelled prompts: agreement, calibration error, and the separation of prompts by the score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +13,17 @@ from edge_router.training.metrics import Agreement, calibration_error, separatio
 from edge_router.training.recipe import HeadRecipe
 
 TRIVIAL = 0.0
-"""A label with this share of the score asks nothing of an LLM."""
+"""The score weight of a label that needs no strong LLM."""
 
 
 @dataclass(frozen=True)
 class Measured:
+    """Metrics of one policy."""
+
     agreement: Agreement
     calibration_error: float
     separation: float | None = None
-    """Of a policy with a score: how often the score of a demanding prompt exceeds that of a prompt that no label
-    fits."""
+    """For a policy with a score: how often a demanding prompt has a higher score than a prompt without a label."""
 
 
 def measure(
@@ -33,18 +33,18 @@ def measure(
     examples: Sequence[Example],
     head: HeadRecipe,
 ) -> Measured:
-    """`logits` FP32 [examples, logits]. Rows without a label for the policy count for the separation alone."""
+    """Metrics of `policy`. `logits`: FP32 [examples, logits]. Rows without a label count for the separation only."""
     [decided] = decide.run([{LOGITS: logits}])
     if isinstance(decided, Exception):
         raise decided
-    wanted = [example.label(policy) for example in examples]
-    labelled = np.array([label is not None for label in wanted])
-    true = [label for label in wanted if label is not None]
+    true_labels = [example.label(policy) for example in examples]
+    labelled = np.array([label is not None for label in true_labels])
+    true = [label for label in true_labels if label is not None]
     predicted = [label.decode() for label in decided[LABEL][labelled, 0]]
     correct = np.array([a == b for a, b in zip(true, predicted, strict=True)])
     error = calibration_error(decided[PROBABILITIES][labelled].max(axis=1), correct)
     apart = None
     if head.score is not None and head.none_weight is not None and not labelled.all():
-        demanding = np.array([label is not None and head.score.get(label, TRIVIAL) > TRIVIAL for label in wanted])
+        demanding = np.array([label is not None and head.score.get(label, TRIVIAL) > TRIVIAL for label in true_labels])
         apart = separation(decided[SCORE][~labelled, 0], decided[SCORE][demanding, 0])
     return Measured(Agreement.of(true, predicted, head.labels), error, apart)

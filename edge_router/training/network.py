@@ -1,4 +1,4 @@
-"""The encoder with one linear head for each question, over the mean of the tokens."""
+"""The network in training: the encoder with a linear head for each policy over the mean of the tokens."""
 
 from importlib import resources
 from pathlib import Path
@@ -10,12 +10,12 @@ from edge_router.training.recipe import Recipe
 
 
 def base_folder(recipe: Recipe) -> Path:
-    """Folder of the pretrained encoder and its tokenizer, inside an installed package: nothing is downloaded."""
+    """The folder of the pretrained encoder and its tokenizer, in an installed package; nothing is downloaded."""
     return Path(str(resources.files(recipe.base))) / "model"
 
 
 class Network(nn.Module):
-    """ids, mask INT64 [rows, tokens] -> logits FP32 [rows, sum of sizes], heads side by side."""
+    """The network: ids, mask INT64 [rows, tokens] -> logits FP32 [rows, sum of sizes], heads side by side."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -23,11 +23,11 @@ class Network(nn.Module):
             base_folder(recipe),
             add_pooling_layer=False,
             attn_implementation="sdpa",
-            # On a CPU the random numbers of dropout inside the layers cost as much as a layer does.
+            # On a CPU, the random numbers for dropout inside a layer take as long as the layer itself.
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         )
-        # Words of unseen sources keep the place that pretraining gave them; it also saves a third of a step's work.
+        # Words that do not occur in training keep their pretrained embeddings, and a step takes a third less time.
         for part in (self.encoder.embeddings, *self.encoder.encoder.layer[: recipe.frozen_layers]):
             part.requires_grad_(False)
         self.dropout = nn.Dropout(recipe.dropout)
@@ -41,7 +41,7 @@ class Network(nn.Module):
         return logits
 
     def groups(self, recipe: Recipe) -> list[dict[str, object]]:
-        """Optimiser groups: the deeper a layer, the less it moves."""
+        """Optimiser groups with a learning rate that decreases for lower layers."""
         layers = self.encoder.encoder.layer[recipe.frozen_layers :]
         groups: list[dict[str, object]] = [{"params": list(self.head.parameters()), "lr": recipe.head_rate}]
         for depth, layer in enumerate(reversed(layers)):

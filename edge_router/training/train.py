@@ -1,4 +1,4 @@
-"""The flow of a training run, top to bottom: prompts, network, export, calibration, version, report."""
+"""Runs a training: fits the network, exports and calibrates it, writes the version and its report."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,8 +26,8 @@ from edge_router.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Result:
-    """`measured`: by number format ("fp32", "int8") and policy. `agreement`: share of equal decisions of the two, by
-    policy."""
+    """Result of a training. `measured`: by number format ("fp32", "int8") and policy. `agreement`: share of equal
+    decisions of both formats, by policy."""
 
     title: str
     examples: int
@@ -36,7 +36,7 @@ class Result:
 
 
 def train(corpus: Corpus, recipe: Recipe, repository: Path, progress: Progress) -> Result:
-    """Fine-tunes on all of train and writes a version into `repository`; the result is that of dev."""
+    """Fine-tunes on all of train and writes a version into `repository`; the result is measured on dev."""
     opened = Repository(repository)
     version.check(recipe, opened)
     network = _fit(corpus.train, recipe, progress)
@@ -49,8 +49,8 @@ def train(corpus: Corpus, recipe: Recipe, repository: Path, progress: Progress) 
 
 
 def hold_out(corpus: Corpus, recipe: Recipe, progress: Progress) -> Result:
-    """Fine-tunes without the held-out sources and measures on them: what prompts of other sources will see. Writes
-    nothing."""
+    """Fine-tunes without the held-out sources and measures on them, to estimate the accuracy on unseen sources. Writes
+    no version."""
     rest, held = split(corpus.train, recipe.held_out)
     network = _fit(rest, recipe, progress)
     with tempfile.TemporaryDirectory() as scratch:
@@ -73,7 +73,7 @@ def _finish(
     title: str,
     progress: Progress,
 ) -> Result:
-    """Exports, calibrates on `calibration` as int8 (what is served), measures both formats on `examples`."""
+    """Exports both formats, calibrates int8 on `calibration`, and measures both on `examples`."""
     tokenize = Tokenize(TokenizerJson(version.tokenizer(recipe)), recipe.max_tokens)
     with tempfile.TemporaryDirectory() as scratch:
         export(network, Path(scratch))
@@ -99,12 +99,12 @@ def _finish(
 
 
 def _logits(folder: Path, tokenize: Tokenize, examples: Sequence[Example], title: str, progress: Progress) -> Array:
-    """FP32 [examples, logits] of the network in `folder`."""
+    """The logits FP32 [examples, logits] of the network in `folder`."""
     return run(folder, [np.array(tokenize.ids(each.prompt), dtype=np.int64) for each in examples], title, progress)
 
 
 def _parts(recipe: Recipe) -> dict[str, slice]:
-    """Where each policy's head lies in the logits."""
+    """The part of the logits that belongs to each policy's head."""
     parts, end = {}, 0
     for policy, head in recipe.heads.items():
         parts[policy] = slice(end, end := end + len(head.labels))

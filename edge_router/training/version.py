@@ -1,4 +1,4 @@
-"""A trained network and its data as a version of the repository's models."""
+"""Writes a trained network and its data as a version of the repository's models."""
 
 import json
 import shutil
@@ -23,16 +23,16 @@ NETWORK_FOLDER = "network"
 
 
 def tokenizer(recipe: Recipe) -> Tokenizer:
-    """The pretrained encoder's own, neither bounded nor padded: the stage does that."""
-    found = Tokenizer.from_file(str(base_folder(recipe) / TOKENIZER_FILE))
-    found.no_padding()
-    found.no_truncation()
-    return found
+    """The pretrained encoder's tokenizer, without truncation and padding, which the stage does."""
+    loaded = Tokenizer.from_file(str(base_folder(recipe) / TOKENIZER_FILE))
+    loaded.no_padding()
+    loaded.no_truncation()
+    return loaded
 
 
 def write(built: Path, recipe: Recipe, temperatures: Mapping[str, float]) -> None:
-    """Everything of a version but the network, into `built`: the tokenizer in `text`, and in a folder for each policy
-    its decision rules and labels. `temperatures`: by policy."""
+    """Writes all of a version but the network into `built`: the tokenizer into `text`, and decision rules and labels
+    into a folder for each policy. `temperatures`: by policy."""
     text = _folder(built, TEXT_FOLDER)
     tokenizer(recipe).save(str(text / TOKENIZER_FILE))
     (text / TEXT_FILE).write_text(json.dumps({"max_tokens": recipe.max_tokens}) + "\n")
@@ -57,7 +57,7 @@ def write(built: Path, recipe: Recipe, temperatures: Mapping[str, float]) -> Non
 
 
 def enter(built: Path, recipe: Recipe, repository: Repository) -> None:
-    """Copies what `write` and the export put into `built` into the version folders of the policies' models."""
+    """Copies the files in `built` into the version folders of the policies' models."""
     found = policies(repository)
     for name in recipe.heads:
         policy = found[name]
@@ -66,7 +66,7 @@ def enter(built: Path, recipe: Recipe, repository: Repository) -> None:
 
 
 def check(recipe: Recipe, repository: Repository) -> None:
-    """Raises ConfigError where a head decides for a policy that the repository does not have."""
+    """Raises ConfigError when the recipe has a head for a policy that the repository does not have."""
     known = policies(repository)
     for name in recipe.heads:
         if name not in known:
@@ -74,7 +74,8 @@ def check(recipe: Recipe, repository: Repository) -> None:
 
 
 def report(recipe: Recipe, repository: Repository, agreement: Mapping[str, float], prompts: int) -> None:
-    """Once every file is there. `agreement`: of int8 with fp32 on `prompts` prompts, by policy."""
+    """Writes the version's report, after all of its files. `agreement`: of int8 with fp32 on `prompts` prompts, by
+    policy."""
     found = Report(
         format="int8",
         figures=[{"format": "int8", "agreement": agreement, "prompts": prompts}],

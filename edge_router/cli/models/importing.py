@@ -1,4 +1,4 @@
-"""`edge-router models import`: a checkpoint as a new version."""
+"""`edge-router models import`: imports a checkpoint as a new version."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -6,24 +6,25 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from edge_router.cli.options import (
+    APPLY,
     JsonOption,
     LayersOption,
     PolicyOption,
     RepositoryOption,
-    chosen,
     open_layers,
     open_repository,
+    print_json,
+    select_policies,
 )
 from edge_router.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edge_router.conversion.importer import Imported
+    from edge_router.conversion.importer import ImportResult
 
 
 class GraphKind(StrEnum):
@@ -40,53 +41,53 @@ def import_checkpoint(
     revision: Annotated[
         str | None,
         typer.Option(
-            help="Of ORGANISATION/NAME, a commit hash or a tag: a branch moves, and the same command must "
-            "import the same weights tomorrow.",
+            help="Revision of ORGANISATION/NAME: a commit hash or a tag, so that the same command always imports the "
+            "same weights.",
             show_default=False,
         ),
     ] = None,
     version: Annotated[
-        int | None, typer.Option(help="Its number; one above the highest by default.", min=1, show_default=False)
+        int | None, typer.Option(help="Number of the version; the next one by default.", min=1, show_default=False)
     ] = None,
     policy: PolicyOption = None,
     graph: Annotated[
         GraphKind,
-        typer.Option(help="lean: written node by node, quantised as far as the gate lets it; plain: as exported."),
+        typer.Option(help="lean: a graph of our own in the smallest format that passes; plain: as torch exports it."),
     ] = GraphKind.LEAN,
     also: Annotated[
-        list[Also] | None, typer.Option(help="A further format beside the chosen one, for GPUs.", show_default=False)
+        list[Also] | None, typer.Option(help="Format to write besides the chosen one, for GPUs.", show_default=False)
     ] = None,
     prompts: Annotated[
         Path | None,
-        typer.Option(help="JSON lines with prompt to measure on; the checkout's by default.", show_default=False),
+        typer.Option(help="JSON lines with prompt, to measure on; the checkout's by default.", show_default=False),
     ] = None,
-    gate_prompts: Annotated[int, typer.Option(help="How many prompts the gate decides on.", min=1)] = 1000,
+    gate_prompts: Annotated[int, typer.Option(help="Number of prompts to measure each format on.", min=1)] = 1000,
     agreement: Annotated[
-        float, typer.Option(help="Least share of prompts on which a head decides as in fp32.", min=0, max=1)
+        float, typer.Option(help="Least share of prompts on which every head agrees with fp32.", min=0, max=1)
     ] = 0.995,
     delta: Annotated[float, typer.Option(help="Largest difference of a score on 99 of 100 prompts.", min=0)] = 0.02,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Make and measure everything, change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Convert and measure, but change nothing.")] = False,
     json: JsonOption = False,
     repository: RepositoryOption = None,
     overrides: LayersOption = None,
 ) -> None:
-    """Make a checkpoint the version that decides. Whatever fails on the way, the present version stays. Needs the extra
-    `export`."""
+    """Import a checkpoint as a new version and switch to it. If a step fails, the repository stays as it is. Needs the
+    extra `export`."""
     try:
         from edge_router.conversion.checkpoint import Checkpoint
         from edge_router.conversion.format_selection import Thresholds
         from edge_router.conversion.prompts import Prompts
 
-        folder, source = _found(checkpoint, revision)
-        read, taken = Checkpoint.read(folder), Prompts.read(prompts, gate_prompts)
-        from edge_router.conversion import importer  # torch takes seconds: a wrong checkpoint is named before
+        folder, source = _folder(checkpoint, revision)
+        read, sample = Checkpoint.read(folder), Prompts.read(prompts, gate_prompts)
+        from edge_router.conversion import importer  # loads torch, which takes seconds: check the arguments first
     except ImportError as error:
         raise ConfigError(f"{error.name} is missing: pip install 'edge-llm-router[export]'") from error
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     opened = open_repository(repository, None)
-    wish = importer.Wish(
-        policies=chosen(opened, policy) if policy else None,
+    options = importer.ImportOptions(
+        policies=select_policies(opened, policy) if policy else None,
         thresholds=Thresholds(agreement, delta),
         version=version,
         plain=graph is GraphKind.PLAIN,
@@ -95,45 +96,44 @@ def import_checkpoint(
     )
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        made = importer.run(read, source, taken, opened, open_layers(opened, overrides), wish, progress)
+        result = importer.run(read, source, sample, opened, open_layers(opened, overrides), options, progress)
     if json:
-        typer.echo(orjson.dumps(asdict(made), option=orjson.OPT_INDENT_2).decode())
+        print_json(asdict(result))
     else:
-        _print(made, dry_run)
+        _print(result, dry_run)
 
 
-def _found(checkpoint: str, revision: str | None) -> tuple[Path, dict[str, str]]:
-    """The folder, and where it comes from."""
+def _folder(checkpoint: str, revision: str | None) -> tuple[Path, dict[str, str]]:
+    """The folder of the checkpoint, downloaded if it is not one, and its source for the report."""
     if (folder := Path(checkpoint)).is_dir():
         return folder, {"name": folder.resolve().name}
     from edge_router.conversion import hub
 
     if revision is None:
         raise ConfigError(
-            f"{checkpoint}: no folder here; to take it from the hub, name its --revision, a commit hash or a tag: a "
-            "branch moves, and the same command must import the same weights tomorrow"
+            f"{checkpoint}: no such folder; to download it from the hub, add --revision with a commit hash or a tag"
         )
     folder = hub.fetch(checkpoint, revision, hub.cache())
     return folder, {"name": checkpoint, "revision": hub.commit(folder)}
 
 
-def _print(made: "Imported", dry_run: bool) -> None:
-    Console().print(_table(made.report.figures))
-    version = f"version {made.version}, {made.report.format}, {sum(made.files.values()) / 1e6:.1f} MB"
+def _print(result: "ImportResult", dry_run: bool) -> None:
+    Console().print(_table(result.report.figures))
+    version = f"version {result.version} ({result.report.format}, {sum(result.files.values()) / 1e6:.1f} MB)"
     if dry_run:
         typer.echo(f"{version} would be written:")
-        for name, size in made.files.items():
+        for name, size in result.files.items():
             typer.echo(f"  {name}  {size / 1e6:.1f} MB")
-        typer.echo("pins would move in:")
-        for name in made.moved:
+        typer.echo("pins would change in:")
+        for name in result.moved:
             typer.echo(f"  {name}")
         return
-    typer.echo(f"{version}, decides for {' and '.join(made.policies)}")
-    typer.echo("a running server takes it at its next start, or with: edge-router models reload")
+    typer.echo(f"{version} is pinned for {' and '.join(result.policies)}")
+    typer.echo(APPLY)
 
 
 def _table(figures: Sequence[Mapping[str, Any]]) -> Table:
-    """What was tried, one row a format."""
+    """The figures of the tried formats, one row each."""
     table = Table("format", "MB", "least agreement", "score delta", "passes", box=None, pad_edge=False)
     for row in figures:
         agreement, delta = row.get("agreement"), row.get("delta")

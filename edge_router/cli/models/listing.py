@@ -1,22 +1,20 @@
-"""`edge-router models list`: what the repository holds."""
+"""`edge-router models list`: lists the models of the repository."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-import orjson
-import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_repository
+from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_repository, print_json
 from edge_router.contract import STAGE_PARAMETER
 from edge_router.repository import Repository, config
 from edge_router.repository.report import Report
 
 
-class Row(TypedDict):
-    """`networks`: by version, the format of the network and what the gate measured of it; of the network's model
-    alone."""
+class ModelRow(TypedDict):
+    """A model in the list. `made_of`: the steps of an ensemble or the stage; `networks`: format and figures of the
+    network, by version."""
 
     model: str
     versions: list[int]
@@ -28,36 +26,36 @@ class Row(TypedDict):
 def list_models(
     json: JsonOption = False, repository: RepositoryOption = None, overrides: OverridesOption = None
 ) -> None:
-    """List models, the versions served, what each is made of and how exact its network is."""
+    """List the models with their served versions, their steps or stages, and the accuracy of their network format."""
     opened = open_repository(repository, overrides)
     rows = [_row(opened, model) for model in opened.models]
     if json:
-        typer.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        print_json(rows)
         return
-    table = Table("model", "serves", "MB", Column("made of", overflow="fold"), box=None, pad_edge=False)
+    table = Table("model", "versions", "MB", Column("made of", overflow="fold"), box=None, pad_edge=False)
     for row in rows:
         versions = ", ".join(map(str, row["versions"])) or "none"
-        networks = [f"version {version}: {figures_line(found)}" for version, found in row["networks"].items()]
+        networks = [f"version {version}: {figures_line(figures)}" for version, figures in row["networks"].items()]
         made_of = "; ".join([row["made_of"], *networks])
         table.add_row(row["model"], versions, f"{row['bytes'] / 1e6:.1f}" if row["bytes"] else "", made_of)
     Console().print(table)
 
 
-def figures_line(found: Mapping[str, Any]) -> str:
-    """A format and its figures against fp32, as far as they were measured."""
-    words = [str(found["format"])]
-    if agreement := found.get("agreement"):
-        words.append(f"every head as fp32 on {min(agreement.values()):.1%} of prompts or more")
-    if found.get("delta") is not None:
-        words.append(f"scores within {found['delta']:.3f} on 99%")
+def figures_line(figures: Mapping[str, Any]) -> str:
+    """A network's format and its measured differences from fp32."""
+    words = [str(figures["format"])]
+    if agreement := figures.get("agreement"):
+        words.append(f"agrees with fp32 on at least {min(agreement.values()):.1%} of prompts")
+    if figures.get("delta") is not None:
+        words.append(f"scores within {figures['delta']:.3f} of fp32 on 99% of prompts")
     return ", ".join(words)
 
 
-def _row(repository: Repository, model: str) -> Row:
-    found = repository.config(model)
+def _row(repository: Repository, model: str) -> ModelRow:
+    model_config = repository.config(model)
     versions = repository.versions(model)
-    steps = [f"{step.model_name}:{step.model_version}" for step in found.ensemble_scheduling.step]
-    stage = config.parameters(found).get(STAGE_PARAMETER, "")
+    steps = [f"{step.model_name}:{step.model_version}" for step in model_config.ensemble_scheduling.step]
+    stage = config.parameters(model_config).get(STAGE_PARAMETER, "")
     files = [
         file for version in versions for file in repository.version_folder(model, version).glob("*") if file.is_file()
     ]

@@ -1,11 +1,19 @@
-"""`edge-router models pin` and `rollback`: which version decides."""
+"""`edge-router models pin` and `rollback`: switch policies to a version."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edge_router.cli.options import LayersOption, PolicyOption, RepositoryOption, chosen, open_layers, open_repository
+from edge_router.cli.options import (
+    APPLY,
+    LayersOption,
+    PolicyOption,
+    RepositoryOption,
+    open_layers,
+    open_repository,
+    select_policies,
+)
 from edge_router.errors import NotFoundError
 from edge_router.pipeline import smoke_test
 from edge_router.repository import Repository, pins
@@ -13,37 +21,39 @@ from edge_router.repository.policies import policies
 
 
 def pin(
-    version: Annotated[int, typer.Argument(help="One that is in the repository.", min=1)],
+    version: Annotated[int, typer.Argument(help="A version in the repository.", min=1)],
     policy: PolicyOption = None,
     repository: RepositoryOption = None,
     overrides: LayersOption = None,
 ) -> None:
-    """Have a version decide. It is loaded and asked first; the one before stays where it is."""
+    """Switch to a version after test-loading it. The previous version stays in the repository."""
     opened = open_repository(repository, None)
-    _move(opened, open_layers(opened, overrides), dict.fromkeys(chosen(opened, policy), version))
+    _move(opened, open_layers(opened, overrides), dict.fromkeys(select_policies(opened, policy), version))
 
 
 def rollback(policy: PolicyOption = None, repository: RepositoryOption = None, overrides: LayersOption = None) -> None:
-    """Have the version below the present one decide."""
+    """Switch to the next lower version, after test-loading it."""
     opened = open_repository(repository, None)
-    now = pins.read(opened)
-    wanted = {each: _below(opened, each, now[each]) for each in chosen(opened, policy)}
-    _move(opened, open_layers(opened, overrides), wanted)
+    current = pins.read(opened)
+    new_pins = {each: _lower_version(opened, each, current[each]) for each in select_policies(opened, policy)}
+    _move(opened, open_layers(opened, overrides), new_pins)
 
 
-def _move(repository: Repository, layers: list[Path], wanted: dict[str, int]) -> None:
-    everything = {**pins.read(repository), **wanted}
-    smoke_test(pins.moved(repository, everything))
-    changed = pins.move(repository, layers, everything)
-    for each, version in everything.items():
+def _move(repository: Repository, layers: list[Path], new_pins: dict[str, int]) -> None:
+    all_pins = {**pins.read(repository), **new_pins}
+    smoke_test(pins.preview(repository, all_pins))
+    changed = pins.move(repository, layers, all_pins)
+    for each, version in all_pins.items():
         typer.echo(f"{each} runs version {version}")
     if changed:
-        typer.echo("a running server takes it at its next start, or with: edge-router models reload")
+        typer.echo(APPLY)
 
 
-def _below(repository: Repository, policy: str, version: int) -> int:
-    found = policies(repository)[policy]
-    older = [each for each in pins.versions(repository) if each < version and pins.has(repository, found, each)]
-    if not older:
-        raise NotFoundError(f"{repository.path}: {policy} has no version below {version}")
-    return older[-1]
+def _lower_version(repository: Repository, name: str, version: int) -> int:
+    policy = policies(repository)[name]
+    lower = [
+        each for each in pins.versions(repository) if each < version and pins.is_complete(repository, policy, each)
+    ]
+    if not lower:
+        raise NotFoundError(f"{repository.path}: {name} has no version below {version}; import one or pin another")
+    return lower[-1]

@@ -48,8 +48,8 @@ def test_a_version_is_pinned_for_one_policy_and_rolled_back(repository: Path) ->
         (["rollback"], "has no version below 1"),
         (["diff", "1", "7"], "no version 7; it has 1, 2"),
         (["pin", "2", "--overrides", "/nowhere"], "--overrides: no folder at /nowhere"),
-        (["import", "somebody/checkpoint"], "name its --revision"),
-        (["import", "/nowhere/at/all", "--revision", "v1"], "neither a folder here nor ORGANISATION/NAME"),
+        (["import", "somebody/checkpoint"], "add --revision"),
+        (["import", "/nowhere/at/all", "--revision", "v1"], "neither a folder on this machine nor ORGANISATION/NAME"),
         (["import", str(ROOT)], "config.json"),
     ],
 )
@@ -78,7 +78,7 @@ def test_verify_lists_the_errors_and_exits_with_1(repository: Path) -> None:
     done = models(repository, "verify", "--json")
     assert done.returncode == 1
     [mixed, unserved] = json.loads(done.stdout)
-    assert "edge-router models pin VERSION mends it" in mixed
+    assert "repair it with: edge-router models pin VERSION" in mixed
     assert "no version 2" in unserved
 
 
@@ -121,6 +121,6 @@ def test_a_published_checkpoint_is_downloaded_once_and_imported_by_revision(repo
         made = models(repository, *given, "--json", **environment, HF_ENDPOINT=hub.url)
     assert json.loads(made.stdout)["report"]["source"]["revision"] == COMMIT
     again = models(repository, *given, "--dry-run", **environment, HF_HUB_OFFLINE="1")
-    assert "version 4, int8," in again.stdout
+    assert "version 4 (int8," in again.stdout
     assert "would be written" in again.stdout
     assert pinned(repository) == [3, 3]

@@ -313,7 +313,7 @@ def test_a_wrong_checkpoint_is_refused_with_a_one_line_message(
 
 def test_a_classifier_without_target_sizes_is_refused(folder: Path) -> None:
     configure(folder, target_sizes=None, id2label={"0": "safe"}, architectures=["DebertaV2ForSequenceClassification"])
-    with pytest.raises(CheckpointError, match=r"target_sizes is missing; it names the heads"):
+    with pytest.raises(CheckpointError, match=r"target_sizes is missing; add it with"):
         Checkpoint.read(folder)
 
 

@@ -15,7 +15,7 @@ from edge_router.conversion.checkpoint import Checkpoint
 from edge_router.conversion.eager import Eager
 from edge_router.conversion.errors import CheckpointError
 from edge_router.conversion.format_selection import Thresholds
-from edge_router.conversion.importer import Imported, Wish
+from edge_router.conversion.importer import ImportOptions, ImportResult
 from edge_router.conversion.prompts import Prompts
 from edge_router.engines import EngineSettings
 from edge_router.engines.onnx import OnnxEngine
@@ -46,8 +46,10 @@ def repository(tmp_path: Path) -> Path:
     return two_versions(tmp_path)
 
 
-def run(checkpoint: Checkpoint, repository: Path, policies: Sequence[str] | None = POLICIES, **wish: Any) -> Imported:
-    wished = Wish(policies=policies, **{"thresholds": LENIENT, **wish})
+def run(
+    checkpoint: Checkpoint, repository: Path, policies: Sequence[str] | None = POLICIES, **wish: Any
+) -> ImportResult:
+    wished = ImportOptions(policies=policies, **{"thresholds": LENIENT, **wish})
     layers = sorted((repository.parent / "overrides").iterdir())
     with Progress(disable=True) as progress:
         return importer.run(checkpoint, {"name": "tiny"}, PROMPTS, Repository(repository), layers, wished, progress)
@@ -170,13 +172,13 @@ def test_a_network_that_is_not_the_checkpoints_is_refused(
 
 
 def test_a_version_that_is_there_is_not_overwritten(checkpoint: Checkpoint, repository: Path) -> None:
-    with pytest.raises(ConfigError, match="version 2 is there already"):
+    with pytest.raises(ConfigError, match="version 2 already exists"):
         run(checkpoint, repository, version=2)
 
 
 def test_a_policy_that_no_head_decides_is_refused(checkpoint: Checkpoint, repository: Path) -> None:
     one = Checkpoint(**{**vars(checkpoint), "rules": {TASK_ROUTER: checkpoint.rules[TASK_ROUTER]}})
-    with pytest.raises(CheckpointError, match="none of its heads decides for complexity_router"):
+    with pytest.raises(CheckpointError, match="has no head for complexity_router"):
         run(one, repository)
 
 

@@ -34,7 +34,7 @@ def test_a_mixed_state_is_named_with_the_command_that_mends_it(repository: Path,
     shutil.copy(moved / model / "config.pbtxt", repository / model)
     [sentence] = found(repository)
     assert str(repository / model / "config.pbtxt") in sentence
-    assert "edge-router models pin VERSION mends it" in sentence
+    assert "repair it with: edge-router models pin VERSION" in sentence
     pins.move(Repository(repository), [], dict.fromkeys(POLICIES, 1))
     assert found(repository) == []
 
@@ -49,22 +49,22 @@ def test_a_pinned_version_that_is_gone_is_named(repository: Path) -> None:
     assert any(f"{preprocessing(TASK_ROUTER)} has no version 1; it has 2" in sentence for sentence in found(repository))
 
 
-def test_a_version_that_is_not_whole_is_named(repository: Path) -> None:
+def test_an_incomplete_version_is_named(repository: Path) -> None:
     (repository / TASK_ROUTER / "3").mkdir()
-    assert [sentence for sentence in found(repository) if "version 3 is not whole" in sentence]
+    assert [sentence for sentence in found(repository) if "version 3 is incomplete" in sentence]
 
 
 def test_a_file_that_changed_and_one_that_is_gone_are_named(repository: Path) -> None:
     (repository / postprocessing(TASK_ROUTER) / "1" / DECISION_FILE).write_text("{}")
     (repository / preprocessing(TASK_ROUTER) / "1" / "tokenizer.json").unlink()
     changed, gone = sorted(set(found(repository)))  # the copy's versions share a network, and its report with it
-    assert f"{DECISION_FILE} is not what the version was made with" in changed
+    assert f"{DECISION_FILE} has changed since the version was made" in changed
     assert "tokenizer.json is missing" in gone
 
 
 def test_what_a_killed_import_left_behind_is_named(repository: Path) -> None:
     (left := repository.parent / ".model_repository-import-abc").mkdir()
-    assert found(repository) == [f"{left}: an interrupted import left it behind; delete it"]
+    assert found(repository) == [f"{left}: is left from an interrupted import; delete it"]
 
 
 def test_a_report_is_read_as_it_was_written_and_a_wrong_one_refused(tmp_path: Path) -> None:
@@ -77,5 +77,5 @@ def test_a_report_is_read_as_it_was_written_and_a_wrong_one_refused(tmp_path: Pa
     assert Report.read(folder) == report
     assert checksums(tmp_path, 4) == report.files  # the report itself is not among them
     (folder / "report.json").write_text(json.dumps({"format": "int8"}))
-    with pytest.raises(RepositoryError, match="not a version's report"):
+    with pytest.raises(RepositoryError, match="is not the report of a version"):
         Report.read(folder)

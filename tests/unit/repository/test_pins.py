@@ -100,9 +100,9 @@ def test_a_version_that_is_not_there_moves_nothing(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "old", "new", "message"),
     [
-        (TASK_ROUTER, "versions: [ 1 ]", "versions: 1", "write them as the shipped files do"),
-        (TASK_ROUTER, "specific { versions: [ 1 ] }", "latest { }", "write them as the shipped files do"),
-        (PROMPT_ROUTER_ENSEMBLE, 'model_name: "task_router"', 'model_name: "mine"', "move its pins by hand"),
+        (TASK_ROUTER, "versions: [ 1 ]", "versions: 1", "write them as in the shipped files"),
+        (TASK_ROUTER, "specific { versions: [ 1 ] }", "latest { }", "write them as in the shipped files"),
+        (PROMPT_ROUTER_ENSEMBLE, 'model_name: "task_router"', 'model_name: "mine"', "change its pins by hand"),
     ],
 )
 def test_a_file_that_would_come_to_mean_something_else_is_refused(

@@ -84,8 +84,8 @@ def test_policies_of_two_networks_have_a_pass_each(repository: Path) -> None:
     edit(repository, COMPLEXITY_ROUTER, 'name: "task_router"', 'name: "complexity_router"')
     opened = Repository(repository)
     assert policies(opened)[COMPLEXITY_ROUTER].network == COMPLEXITY_ROUTER
-    with pytest.raises(RepositoryError, match="not one pass of a network"):  # the shared step is still there
-        pins.moved(opened, pins.read(opened))
+    with pytest.raises(RepositoryError, match="not one pass for each version"):  # the shared step is still there
+        pins.preview(opened, pins.read(opened))
     file = repository / PROMPT_ROUTER_ENSEMBLE / "config.pbtxt"
     text = file.read_text()
     own = "complexity_router_"
@@ -97,7 +97,7 @@ def test_policies_of_two_networks_have_a_pass_each(repository: Path) -> None:
     first = first.replace('model_name: "task_router"', 'model_name: "complexity_router"')
     complexity = text[step:last].replace('value: "logits"', f'value: "{own}logits"')
     file.write_text(text[:step] + text[last:].removesuffix("}\n") + first + complexity + "}\n")
-    moved = pins.moved(Repository(repository), {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 2, POLICY: 1})
+    moved = pins.preview(Repository(repository), {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 2, POLICY: 1})
     smoke_test(moved)
     assert moved.versions(TASK_ROUTER) == [1]
     assert moved.versions(COMPLEXITY_ROUTER) == [2]
@@ -110,16 +110,27 @@ def test_policies_that_share_an_ensemble_are_not_pinned_apart(repository: Path) 
     ):
         edit(repository, ensemble(POLICY), old, new)
     opened = Repository(repository)
-    assert pins.read(pins.moved(opened, {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 2, POLICY: 2}))[POLICY] == 2
-    with pytest.raises(RepositoryError, match=r"complexity_router and demand_router run it .* pin them to one version"):
-        pins.moved(opened, {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 2, POLICY: 1})
+    assert pins.read(pins.preview(opened, {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 2, POLICY: 2}))[POLICY] == 2
+    message = "complexity_router and demand_router share it .* pin them to the same version"
+    with pytest.raises(RepositoryError, match=message):
+        pins.preview(opened, {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 2, POLICY: 1})
 
 
 @pytest.mark.parametrize(
     ("model", "old", "new", "message"),
     [
-        (PROMPT_ROUTER_ENSEMBLE, "DEMAND", "NEED", "not those of demand_router: DEMAND, DEMAND_LABEL, DEMAND_PROB"),
-        (PROMPT_ROUTER_ENSEMBLE, "DEMAND", "Demand", "not those of demand_router: DEMAND, DEMAND_LABEL, DEMAND_PROB"),
+        (
+            PROMPT_ROUTER_ENSEMBLE,
+            "DEMAND",
+            "NEED",
+            "lacks the outputs of demand_router: DEMAND, DEMAND_LABEL, DEMAND_PROB",
+        ),
+        (
+            PROMPT_ROUTER_ENSEMBLE,
+            "DEMAND",
+            "Demand",
+            "lacks the outputs of demand_router: DEMAND, DEMAND_LABEL, DEMAND_PROB",
+        ),
         (
             PROMPT_ROUTER_ENSEMBLE,
             'key: "OUTPUT" value: "DEMAND"',
@@ -127,7 +138,7 @@ def test_policies_that_share_an_ensemble_are_not_pinned_apart(repository: Path) 
             "DEMAND is made by no step; it must be the OUTPUT",
         ),
         (ensemble(POLICY), postprocessing(POLICY), postprocessing(TASK_ROUTER), "and postprocessing_demand_router, in"),
-        (PROMPT_ROUTER_ENSEMBLE, "_PROBABILITIES", "_SHARES", "not those of task_router"),
+        (PROMPT_ROUTER_ENSEMBLE, "_PROBABILITIES", "_SHARES", "lacks the outputs of task_router"),
     ],
 )
 def test_files_that_do_not_make_a_policy_are_refused(
@@ -161,7 +172,7 @@ def test_a_postprocessing_that_nothing_asks_is_a_problem(repository: Path) -> No
 
 def test_labels_are_those_of_the_pinned_version(repository: Path) -> None:
     (repository / postprocessing(POLICY) / "2" / "labels.txt").write_text("no\nyes\n")
-    assert labels(pins.moved(Repository(repository), {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 1, POLICY: 2}))[POLICY] == [
+    assert labels(pins.preview(Repository(repository), {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 1, POLICY: 2}))[POLICY] == [
         "no",
         "yes",
     ]
