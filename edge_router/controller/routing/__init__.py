@@ -1,13 +1,12 @@
-"""Routing: from a request and its classification to the upstreams that may answer it. No I/O but the classifier's."""
+"""Routing: selects the upstreams that may answer a request. The classifier does the only I/O."""
 
-from edge_router.controller.routing.context import RequestContext
 from edge_router.controller.routing.errors import (
     LocalOnlyError,
     NotAllowedError,
     PolicyNotFoundError,
     UnsupportedOperationError,
 )
-from edge_router.controller.routing.evaluation import RoutingStep
+from edge_router.controller.routing.evaluation import RequestContext, RoutingStep
 from edge_router.controller.routing.plan import STRATEGY_PINNED, Plan, header_value
 from edge_router.controller.routing.router import Router
 

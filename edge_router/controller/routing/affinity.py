@@ -1,4 +1,4 @@
-"""Keeps a conversation with its upstream: it moves to a later upstream at once, and back only after a while."""
+"""Keeps a conversation with its upstream. It moves to a higher-ranked upstream at once, and back only after a while."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ MAX_CONVERSATIONS = 10_000
 
 
 class Affinity:
-    """Remembers the upstream of each conversation, by a hash. Two access keys share nothing."""
+    """Remembers the upstream of each conversation by a hash, separately for each access key."""
 
     def __init__(self, config: AffinityConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self.config = config
@@ -23,7 +23,7 @@ class Affinity:
     def upstream(self, evaluation: Evaluation, first: str, is_able: Callable[[str], bool]) -> str:
         """The upstream that answers in place of `first`.
 
-        It is the one the conversation needed recently when that one ranks higher and `is_able`; else `first`.
+        The conversation's recent upstream if it ranks higher and `is_able`; else `first`.
         """
         rank = self._rank.get(first)
         key = self._key(evaluation)
@@ -36,7 +36,7 @@ class Affinity:
         return kept if is_able(kept) else first
 
     def _key(self, evaluation: Evaluation) -> bytes | None:
-        """None when the request carries no such user or header."""
+        """A hash of what identifies the conversation; None if the request has no such user or header."""
         config, request = self.config, evaluation.request
         if config.header is not None:
             value = evaluation.context.headers.get(config.header)

@@ -17,7 +17,7 @@ class Candidates:
         self._local_only = local_only
 
     def select(self, names: Sequence[str]) -> list[str]:
-        """Those of `names` that may and can answer; at least one.
+        """The members of `names` that may and can answer; at least one.
 
         Raises LocalOnlyError, NotAllowedError or UnsupportedOperationError when there is none.
         """
@@ -67,7 +67,7 @@ class Candidates:
         return features.tokens + features.answer_tokens <= context
 
     def _large_enough(self, names: list[str]) -> list[str]:
-        """Those whose context is large enough; when none is, the one with the largest context."""
+        """The upstreams whose context is large enough; if there is none, the one with the largest context."""
         return [name for name in names if self._fits(name)] or [max(names, key=self._context)]
 
     def _context(self, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Refusals of the router."""
+"""Errors of routing: the request names or needs something that it cannot have."""
 
 from edge_router.errors import ForbiddenError, NotFoundError, RequestError
 

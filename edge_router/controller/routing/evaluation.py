@@ -1,25 +1,42 @@
-"""The evaluation of one request against the rules: values are computed when a rule first needs them."""
+"""The evaluation of one request: what rules read of it, computed when a rule first needs it."""
 
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple
 
 from edge_router.controller.api import LlmRequest, RequestFeatures, classified_text
+from edge_router.controller.caller import Caller
 from edge_router.controller.classifier import Classification, Decision, Decisions, PromptClassifier
 from edge_router.controller.config import TextConfig
-from edge_router.controller.routing.context import RequestContext
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """What routing knows about a request besides its body.
+
+    `headers`: the client's, with names in lower case. `is_up`: the health of an upstream, by name. `now`: this
+    machine's clock and time zone.
+    """
+
+    headers: Mapping[str, str]
+    caller: Caller
+    is_up: Callable[[str], bool]
+    now: datetime
 
 
 class RoutingStep(NamedTuple):
-    """One check on the way to a plan, for `edge-router explain`. `mismatch`: why it did not decide; None: it did."""
+    """One check of a routing, for `edge-router explain`. `mismatch`: why the check did not decide; None if it did."""
 
     key: str
     mismatch: str | None
 
 
 class Evaluation:
-    """Classifies the prompt at most once."""
+    """One request, its context and its classification. The prompt is classified at most once."""
 
     def __init__(
         self,
@@ -46,11 +63,12 @@ class Evaluation:
 
     @cached_property
     def split_key(self) -> str:
-        """The user when the client names one, else the conversation: equal keys stay on the same side of a split."""
+        """The user if the client names one, else the conversation. Requests with equal keys get the same part of a
+        split."""
         return self.request.user or self.request.conversation
 
     def split_fraction(self, salt: str) -> float:
-        """A number from 0 to below 1; equal for equal `split_key` and `salt`."""
+        """A number in [0, 1) that depends on `split_key` and `salt` alone."""
         digest = blake2b(f"{salt}\0{self.split_key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
         return int.from_bytes(digest) / 2**64
 

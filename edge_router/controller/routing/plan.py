@@ -8,7 +8,7 @@ from edge_router.contract import CHOSEN_CLASSIFIER_HEADER, DECISION_HEADER_PREFI
 from edge_router.controller.classifier import Decision, Decisions, DecisionSource
 
 STRATEGY_PINNED = "pinned"
-"""The client named the upstream or its model; no policy decided."""
+"""Strategy of a request that names its upstream or model, so that no policy decides."""
 
 
 @dataclass(frozen=True)

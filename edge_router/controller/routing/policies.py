@@ -1,4 +1,4 @@
-"""Rules and policies of `routes.yaml`, prepared once for all requests."""
+"""The rules and policies of `routes.yaml`, compiled once for all requests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Self
 
 from edge_router.controller.classifier import Decision
 from edge_router.controller.config import AbstainConfig, RouterConfig, RuleConfig, ScoreThreshold
+from edge_router.controller.routing.conditions import CompiledConditions
 from edge_router.controller.routing.evaluation import Evaluation
-from edge_router.controller.routing.rules import RuleMatcher
 from edge_router.validation import Place, dotted
 
 ABSTAIN = "abstain"
@@ -15,11 +15,11 @@ ABSTAIN = "abstain"
 
 @dataclass(frozen=True)
 class CompiledRule:
-    """`key`: its place in the file."""
+    """A rule, ready to match. `key`: its place in the file, such as `rules.0`."""
 
     key: str
     name: str
-    conditions: RuleMatcher
+    conditions: CompiledConditions
     to: str | None
     local_only: bool
     names_models: bool
@@ -28,7 +28,9 @@ class CompiledRule:
     @classmethod
     def of(cls, place: Place, rule: RuleConfig) -> Self:
         key = dotted(place)
-        return cls(key, rule.name or key, RuleMatcher(rule.when), rule.to, rule.local_only, rule.when.model is not None)
+        return cls(
+            key, rule.name or key, CompiledConditions(rule.when), rule.to, rule.local_only, rule.when.model is not None
+        )
 
     async def matches(self, evaluation: Evaluation) -> bool:
         """Tests the conditions and records the step. Raises RequestError."""
@@ -37,7 +39,7 @@ class CompiledRule:
 
 @dataclass(frozen=True)
 class DecisionTarget:
-    """One target that a decision may lead to. `mismatch` says why it does not; None: it does."""
+    """A target that a decision may select. `mismatch`: why it does not; None if it does."""
 
     key: str
     target: str
@@ -46,9 +48,9 @@ class DecisionTarget:
 
 @dataclass(frozen=True)
 class CompiledPolicy:
-    """One policy together with the rules for every policy.
+    """One policy, its own rules and the rules that all policies share.
 
-    `local_rules` keep a request local; `target_rules` say where it goes.
+    `local_rules`: rules with `local_only`. `target_rules`: rules with `to`.
     """
 
     local_rules: Sequence[CompiledRule]
@@ -59,10 +61,10 @@ class CompiledPolicy:
     default: str
 
     @classmethod
-    def of(cls, name: str, config: RouterConfig, common: Sequence[CompiledRule]) -> Self:
+    def of(cls, name: str, config: RouterConfig, shared_rules: Sequence[CompiledRule]) -> Self:
         policy = config.policies[name]
         own = [CompiledRule.of(("policies", name, "rules", at), rule) for at, rule in enumerate(policy.rules)]
-        rules = [*common, *own]
+        rules = [*shared_rules, *own]
         return cls(
             [rule for rule in rules if rule.local_only],
             [rule for rule in rules if rule.to is not None],
@@ -78,9 +80,9 @@ class CompiledPolicy:
 
     def targets(self, decision: Decision) -> Iterator[DecisionTarget]:
         """In order of precedence: abstain, the highest score reached, the label."""
-        least = self.abstain
-        if least.confidence or least.margin:
-            unsure = decision.confidence < least.confidence or decision.margin < least.margin
+        abstain = self.abstain
+        if abstain.confidence or abstain.margin:
+            unsure = decision.confidence < abstain.confidence or decision.margin < abstain.margin
             yield DecisionTarget(ABSTAIN, self.default, None if unsure else "the decision is sure enough")
         for rule in self.score:
             reached = decision.score is not None and decision.score >= rule.at_least

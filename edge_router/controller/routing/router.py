@@ -9,12 +9,11 @@ from edge_router.controller.classifier import Decision, DecisionSource, PromptCl
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.routing.affinity import Affinity
 from edge_router.controller.routing.candidates import Candidates
-from edge_router.controller.routing.context import RequestContext
+from edge_router.controller.routing.conditions import UNCLASSIFIED
 from edge_router.controller.routing.errors import PolicyNotFoundError
-from edge_router.controller.routing.evaluation import Evaluation, RoutingStep
+from edge_router.controller.routing.evaluation import Evaluation, RequestContext, RoutingStep
 from edge_router.controller.routing.plan import STRATEGY_PINNED, Plan
 from edge_router.controller.routing.policies import ABSTAIN, CompiledPolicy, CompiledRule, first_match
-from edge_router.controller.routing.rules import UNCLASSIFIED
 from edge_router.controller.routing.targets import Targets
 from edge_router.errors import RequestError
 
@@ -23,7 +22,7 @@ QUOTED_CHARS = 80
 
 
 class Choice(NamedTuple):
-    """The upstreams that rules and decision lead to, before candidates are selected."""
+    """The upstreams that a pin, a rule or a decision names, before candidates are selected."""
 
     names: Sequence[str]
     strategy: str = STRATEGY_TRITON
@@ -34,7 +33,7 @@ class Choice(NamedTuple):
 
 
 class Router:
-    """One configuration's router."""
+    """Routes by one configuration."""
 
     def __init__(self, config: RouterConfig, classifier: PromptClassifier, affinity: Affinity | None = None) -> None:
         """`affinity`: conversations known from an earlier configuration."""
@@ -80,8 +79,8 @@ class Router:
         return hint.model if hint.model in self._policies else None
 
     async def _is_local_only(self, evaluation: Evaluation, policy: str | None) -> bool:
-        """True by the header, by the access key, or by a rule. A rule that needs a classification holds when no
-        classifier answers."""
+        """True if the header, the access key or a rule requires it. If no classifier answers, a rule that needs a
+        classification counts as met: the request then stays local."""
         header = evaluation.context.headers.get(DATA_HEADER)
         if header not in (None, LOCAL_ONLY):
             raise RequestError(f"{DATA_HEADER} has an unknown value; send {LOCAL_ONLY}, or leave the header out")
@@ -95,8 +94,9 @@ class Router:
         return False
 
     async def _pinned(self, evaluation: Evaluation) -> Choice:
-        """The client named a label of a policy (old contract) or a name of `routes.yaml`; else a rule may match the
-        model that it named. Raises ModelNotFoundError."""
+        """The choice for a request that names a label of a policy (old contract), a target or a model.
+
+        A rule may match a model that no upstream has. Raises ModelNotFoundError."""
         hint = evaluation.request.hint
         name = hint.model or ""
         strategy = STRATEGY_PINNED if hint.policy is None else STRATEGY_MANUAL
@@ -110,7 +110,8 @@ class Router:
         raise ModelNotFoundError.named(name)
 
     async def _routed(self, evaluation: Evaluation, name: str) -> Choice:
-        """By the target for background tasks, by rules, by the policy's decision, by its default.
+        """The choice of a policy: the target for background tasks, else of the first rule that matches, else of the
+        decision, else the policy's default.
 
         Raises ModelNotFoundError for embeddings without a configured target.
         """
@@ -191,7 +192,7 @@ class Router:
 
 
 def _pins(config: RouterConfig) -> dict[str, str | Sequence[str]]:
-    """By the name that a client may pin: a target, or the upstreams that have the model."""
+    """What each name that a client may pin stands for: a target's name, or the upstreams that have the model."""
     models: dict[str, list[str]] = {}
     for name, upstream in config.upstreams.items():
         models.setdefault(upstream.model, []).append(name)

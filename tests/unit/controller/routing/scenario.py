@@ -12,7 +12,7 @@ from edge_router.controller.caller import Caller
 from edge_router.controller.classifier import Classification, ClassifierFault, DecisionSource, Labels
 from edge_router.controller.classifier.decision import Decision
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.routing.context import RequestContext
+from edge_router.controller.routing import RequestContext
 from edge_router.controller.routing.plan import Plan
 from edge_router.controller.routing.router import Router
 

@@ -1,6 +1,6 @@
-"""The conditions of a rule as tests: cheap ones first, those that need a classification last.
+"""The conditions of a rule, compiled into tests. Tests that need a classification run last.
 
-A test returns None when its condition holds, else the mismatch in words. A mismatch never quotes the client.
+A test returns None if its condition holds, else the mismatch in words. A mismatch never quotes the client.
 """
 
 import fnmatch
@@ -21,23 +21,23 @@ FLAGS: Mapping[str, tuple[str, str]] = {
     "response_format": ("the request asks for no answer format", "the request asks for an answer format"),
     "background_task": ("the request is the user's own", "the request is a chat UI's background task"),
 }
-"""Mismatches by feature: for a feature that is absent, and for one that is present."""
+"""By feature: the mismatch of a request without it, and the mismatch of a request with it."""
 
 Test: TypeAlias = Callable[[Evaluation], str | None]
 DecisionTest: TypeAlias = Callable[[Decisions, Evaluation], str | None]
 
 
-class RuleMatcher:
-    """Tests all conditions of one rule."""
+class CompiledConditions:
+    """The tests of one rule's conditions."""
 
     def __init__(self, conditions: Conditions) -> None:
         self._tests: Sequence[Test] = [*_tests(conditions)]
         self._decision_tests: Sequence[DecisionTest] = [*_decision_tests(conditions)]
 
     async def mismatch(self, evaluation: Evaluation) -> str | None:
-        """None when every condition holds, else the first mismatch.
+        """The first mismatch; None if all conditions hold.
 
-        The prompt is classified only when the cheap tests hold and a condition needs it. Raises RequestError.
+        Classifies the prompt only if a condition needs it and all other tests have passed. Raises RequestError.
         """
         for test in self._tests:
             if mismatch := test(evaluation):
@@ -47,7 +47,8 @@ class RuleMatcher:
         decisions = await evaluation.classify()
         if decisions is None:
             return UNCLASSIFIED
-        return next((why for test in self._decision_tests if (why := test(decisions, evaluation))), None)
+        mismatches = (test(decisions, evaluation) for test in self._decision_tests)
+        return next(filter(None, mismatches), None)
 
 
 def _tests(conditions: Conditions) -> Iterator[Test]:
@@ -124,7 +125,8 @@ def _probabilities(
     policy: str, wanted: Mapping[str, Range], decisions: Decisions, evaluation: Evaluation
 ) -> str | None:
     shares = decisions[policy].probabilities
-    return next((why for label, share in wanted.items() if (why := _number(label, shares.get(label), share))), None)
+    mismatches = (_number(label, shares.get(label), share) for label, share in wanted.items())
+    return next(filter(None, mismatches), None)
 
 
 def _confidence(wanted: Range, decisions: Decisions, evaluation: Evaluation) -> str | None:
