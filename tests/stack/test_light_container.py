@@ -9,11 +9,12 @@ import docker
 import pytest
 
 from tests.stack.conftest import COMPOSE, docker_missing, unavailable
-from tests.support.shipped import MODELS
+from tests.support.shipped import MODELS, POLICIES
 
 IMAGE = "edge-router-light-server:local"
 MEGABYTE = 10**6
-EVERY_MODEL = """
+EVERY_MODEL = f"MODELS, NETWORKS = {MODELS!r}, {POLICIES!r}"
+EVERY_MODEL += """
 import numpy as np
 from edge_router.contract import *
 from edge_router.v2.request import encode_request
@@ -24,7 +25,7 @@ text = {INPUT: np.array([[b"Write a short poem about the sea and the ships on it
 logits = {LOGITS: np.zeros((1, 19), dtype=np.float32)}
 for _ in range(20):
     for model in MODELS:
-        given = logits if model.startswith("post") else tokens if model in POLICIES else text
+        given = logits if model.startswith("post") else tokens if model in NETWORKS else text
         body, length = encode_request(given, [])
         asked = Request(f"http://127.0.0.1:8000/v2/models/{model}/infer", body)
         asked.add_header("Inference-Header-Content-Length", str(length))
