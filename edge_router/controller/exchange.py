@@ -43,9 +43,10 @@ async def plan_request(runtime: Runtime, request: LlmRequest, caller: Caller, he
     return await runtime.router.plan(request, RequestContext(headers, caller, runtime.upstreams.is_up, now))
 
 
-def check_body_size(size: int, has_images: bool, limits: RequestLimits) -> None:
-    """Raises BodyTooLargeError. Reading a body allows for images; only the request tells whether it has any."""
-    if size > limits.body_bytes and not has_images:
+def check_body_size(body: bytes, request: LlmRequest, limits: RequestLimits) -> None:
+    """Raises BodyTooLargeError. Any body may be read up to the limit for images; only a large one is searched for
+    them, because that parses all messages."""
+    if len(body) > limits.body_bytes and not request.features.images:
         raise BodyTooLargeError.beyond(limits.body_bytes)
 
 
@@ -96,7 +97,7 @@ class Exchange:
                 reserve=reserve,
             )
             request = self._spec.parse(body, self._runtime.config.names)
-            check_body_size(len(body), request.features.images, settings)
+            check_body_size(body, request, settings)
             plan = await plan_request(self._runtime, request, caller, self._headers)
             self._plan = plan
             self._record.add_plan(plan)
