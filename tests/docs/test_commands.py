@@ -61,6 +61,14 @@ def test_a_script_names_files_that_exist(script: Path) -> None:
         assert (ROOT / name).exists(), f"scripts/{script.name}: no file or folder {name}"
 
 
+def test_the_tests_that_the_oldest_versions_leave_out_exist() -> None:
+    [expression] = re.findall(r"-k '([^']+)'", (ROOT / "scripts" / "oldest").read_text())
+    tests = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+    present = "\n".join(f"{path.name} {path.read_text()}" for path in tests)
+    for name in set(re.findall(r"\w+", expression)) - {"and", "not"}:
+        assert name in present, f"scripts/oldest: no test {name}"
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_a_script_can_be_parsed(script: Path) -> None:
     first = script.read_text().partition("\n")[0]
