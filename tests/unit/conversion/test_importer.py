@@ -1,4 +1,4 @@
-"""A tiny checkpoint in the published layout becomes the version that decides, or nothing changes."""
+"""Import of a tiny checkpoint in the published layout: it becomes the pinned version, or nothing changes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +56,7 @@ def run(
 
 
 def state(repository: Path) -> dict[Path, bytes]:
-    """Every file, and folders by name."""
+    """All files with their contents, and all folders."""
     found = sorted(repository.parent.rglob("*"))
     return {path: path.read_bytes() if path.is_file() and "model.onnx" not in path.name else b"" for path in found}
 
@@ -73,7 +73,7 @@ def eager_labels(checkpoint: Checkpoint, tokenize: Tokenize, policy: str) -> lis
 
 
 @pytest.mark.parametrize("thresholds", [Thresholds(agreement=1.0, delta=1e-6), Thresholds()])
-def test_the_new_version_decides_as_the_checkpoint_does(
+def test_the_new_version_decides_like_the_checkpoint(
     checkpoint: Checkpoint, repository: Path, thresholds: Thresholds
 ) -> None:
     made = run(checkpoint, repository, thresholds=thresholds)
@@ -96,7 +96,7 @@ def test_the_new_version_decides_as_the_checkpoint_does(
         assert equal >= thresholds.agreement - 0.03  # the gate looks at heads, a complexity at all of them
 
 
-def test_it_is_whole_and_says_what_it_is(checkpoint: Checkpoint, repository: Path) -> None:
+def test_the_new_version_is_complete_and_has_a_report(checkpoint: Checkpoint, repository: Path) -> None:
     made = run(checkpoint, repository, also=["fp16"])
     assert problems(Repository(repository), []) == []
     assert set(made.files) == set(made.report.files)
@@ -109,14 +109,14 @@ def test_it_is_whole_and_says_what_it_is(checkpoint: Checkpoint, repository: Pat
     assert (repository / "task_router/3/model.py").read_text() == (repository / "task_router/1/model.py").read_text()
 
 
-def test_one_policy_alone_leaves_the_other_where_it_is(checkpoint: Checkpoint, repository: Path) -> None:
+def test_an_import_for_one_policy_keeps_the_pin_of_the_other(checkpoint: Checkpoint, repository: Path) -> None:
     run(checkpoint, repository, [COMPLEXITY_ROUTER])
     assert pins.read(Repository(repository)) == {TASK_ROUTER: 1, COMPLEXITY_ROUTER: 3}
     assert not (repository / "postprocessing_task_router" / "3").exists()
     assert problems(Repository(repository), []) == []
 
 
-def test_a_plain_graph_is_the_exported_one(checkpoint: Checkpoint, repository: Path) -> None:
+def test_a_plain_import_writes_the_exported_graph(checkpoint: Checkpoint, repository: Path) -> None:
     made = run(checkpoint, repository, plain=True)
     assert made.report.format == "plain fp32"
     ids = np.array([[1, 9, 2]])
@@ -125,7 +125,7 @@ def test_a_plain_graph_is_the_exported_one(checkpoint: Checkpoint, repository: P
     assert np.allclose(engine.run(ids, np.ones_like(ids)), wanted, atol=1e-5)
 
 
-def test_a_dry_run_makes_everything_and_changes_nothing(checkpoint: Checkpoint, repository: Path) -> None:
+def test_a_dry_run_changes_nothing(checkpoint: Checkpoint, repository: Path) -> None:
     before = state(repository)
     made = run(checkpoint, repository, dry_run=True)
     assert "task_router/3/model.onnx" in made.files
@@ -143,7 +143,7 @@ def test_a_dry_run_makes_everything_and_changes_nothing(checkpoint: Checkpoint, 
         ("pins.move", RepositoryError("read-only"), RepositoryError),
     ],
 )
-def test_whatever_ends_it_the_present_version_stays(
+def test_a_failure_at_any_step_keeps_the_current_version(
     checkpoint: Checkpoint,
     repository: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -161,7 +161,7 @@ def test_whatever_ends_it_the_present_version_stays(
     assert state(repository) == before
 
 
-def test_a_network_that_is_not_the_checkpoints_is_refused(
+def test_a_network_that_differs_from_the_checkpoint_is_refused(
     checkpoint: Checkpoint, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parity, "TOLERANCE", 0.0)
@@ -171,12 +171,12 @@ def test_a_network_that_is_not_the_checkpoints_is_refused(
     assert state(repository) == before
 
 
-def test_a_version_that_is_there_is_not_overwritten(checkpoint: Checkpoint, repository: Path) -> None:
+def test_an_existing_version_is_not_overwritten(checkpoint: Checkpoint, repository: Path) -> None:
     with pytest.raises(ConfigError, match="version 2 already exists"):
         run(checkpoint, repository, version=2)
 
 
-def test_a_policy_that_no_head_decides_is_refused(checkpoint: Checkpoint, repository: Path) -> None:
+def test_a_policy_without_a_head_is_refused(checkpoint: Checkpoint, repository: Path) -> None:
     one = Checkpoint(**{**vars(checkpoint), "rules": {TASK_ROUTER: checkpoint.rules[TASK_ROUTER]}})
     with pytest.raises(CheckpointError, match="has no head for complexity_router"):
         run(one, repository)
@@ -189,7 +189,7 @@ def test_a_policy_that_the_checkpoint_does_not_know_keeps_its_version(checkpoint
     assert pins.read(Repository(repository)) == {TASK_ROUTER: 3, COMPLEXITY_ROUTER: 3, POLICY: 1}
     assert Repository(repository).versions(TASK_ROUTER) == [1, 3]
     assert problems(Repository(repository), []) == []
-    with pytest.raises(CheckpointError, match="none of its heads decides for demand_router"):
+    with pytest.raises(CheckpointError, match="has no head for demand_router"):
         run(checkpoint, repository, [POLICY])
 
 
@@ -199,7 +199,7 @@ def test_a_checkpoint_for_none_of_the_policies_is_refused(checkpoint: Checkpoint
         run(other, repository, None)
 
 
-def test_prompts_for_the_gate_are_never_those_of_calibration(tmp_path: Path) -> None:
+def test_measured_prompts_and_calibration_prompts_are_disjoint(tmp_path: Path) -> None:
     file = tmp_path / "prompts.jsonl"
     file.write_text("".join(f'{{"prompt": "number {number}"}}\n' for number in range(300)))
     found = Prompts.read(file, 40)

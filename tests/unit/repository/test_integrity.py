@@ -39,12 +39,12 @@ def test_a_mixed_state_is_named_with_the_command_that_mends_it(repository: Path,
     assert found(repository) == []
 
 
-def test_a_layer_left_behind_is_named(repository: Path) -> None:
+def test_a_layer_with_other_pins_is_named(repository: Path) -> None:
     pins.move(Repository(repository), [], dict.fromkeys(POLICIES, 2))
     assert any("overrides/cpu/task_router/config.pbtxt" in sentence for sentence in found(repository))
 
 
-def test_a_pinned_version_that_is_gone_is_named(repository: Path) -> None:
+def test_a_missing_pinned_version_is_named(repository: Path) -> None:
     shutil.rmtree(repository / preprocessing(TASK_ROUTER) / "1")
     assert any(f"{preprocessing(TASK_ROUTER)} has no version 1; it has 2" in sentence for sentence in found(repository))
 
@@ -54,7 +54,7 @@ def test_an_incomplete_version_is_named(repository: Path) -> None:
     assert [sentence for sentence in found(repository) if "version 3 is incomplete" in sentence]
 
 
-def test_a_file_that_changed_and_one_that_is_gone_are_named(repository: Path) -> None:
+def test_a_changed_file_and_a_missing_one_are_named(repository: Path) -> None:
     (repository / postprocessing(TASK_ROUTER) / "1" / DECISION_FILE).write_text("{}")
     (repository / preprocessing(TASK_ROUTER) / "1" / "tokenizer.json").unlink()
     changed, gone = sorted(set(found(repository)))  # the copy's versions share a network, and its report with it
@@ -62,12 +62,12 @@ def test_a_file_that_changed_and_one_that_is_gone_are_named(repository: Path) ->
     assert "tokenizer.json is missing" in gone
 
 
-def test_what_a_killed_import_left_behind_is_named(repository: Path) -> None:
+def test_a_folder_left_by_a_killed_import_is_named(repository: Path) -> None:
     (left := repository.parent / ".model_repository-import-abc").mkdir()
     assert found(repository) == [f"{left}: is left from an interrupted import; delete it"]
 
 
-def test_a_report_is_read_as_it_was_written_and_a_wrong_one_refused(tmp_path: Path) -> None:
+def test_a_report_is_read_as_written_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / TASK_ROUTER / "4"
     folder.mkdir(parents=True)
     assert Report.read(folder) is None

@@ -1,4 +1,4 @@
-"""Pins of the shipped repository, moved in a copy."""
+"""Pins, changed in a copy of the shipped repository."""
 
 import shutil
 from pathlib import Path
@@ -39,7 +39,9 @@ def test_the_shipped_repository_runs_one_version_everywhere() -> None:
 
 
 @pytest.mark.parametrize("wanted", [BOTH, ONE, {TASK_ROUTER: 2, COMPLEXITY_ROUTER: 1}])
-def test_what_was_moved_is_read_served_and_moves_back_to_the_byte(repository: Path, wanted: dict[str, int]) -> None:
+def test_changed_pins_are_read_and_served_and_can_be_reverted_to_the_byte(
+    repository: Path, wanted: dict[str, int]
+) -> None:
     before = texts(repository)
     assert move(repository, wanted)
     moved = Repository(repository)
