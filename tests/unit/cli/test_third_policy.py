@@ -61,7 +61,7 @@ def test_rows_that_carry_its_label_are_evaluated(repository: Path, tmp_path: Pat
     assert "no row has a label under task or complexity or demand" in done.stderr
 
 
-def test_explain_walks_its_rules(repository: Path, routes: str) -> None:
+def test_explain_shows_its_rules(repository: Path, routes: str) -> None:
     done = edge_router("explain", CODE, "--routes", routes, EDGE_ROUTER_MODEL_REPOSITORY=str(repository))
     steps = done.stdout.splitlines()
     assert steps[0] == "  no   rules.0: the task is Code Generation"
@@ -105,7 +105,7 @@ def test_a_version_is_pinned_for_it_alone_and_rolled_back(repository: Path) -> N
     assert "demand_router: decision.json" not in printed(repository, "models", "diff", "1", "2")["differs"]
 
 
-def test_a_misspelt_policy_is_named_with_the_one_that_is_meant(repository: Path) -> None:
+def test_a_misspelt_policy_is_named_with_the_nearest_one(repository: Path) -> None:
     done = edge_router("models", "pin", "2", "--policy", "demnad_router", EDGE_ROUTER_MODEL_REPOSITORY=str(repository))
     assert done.returncode == 2
     assert f"no such policy in {repository}; did you mean demand_router?" in done.stderr

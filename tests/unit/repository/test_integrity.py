@@ -22,12 +22,12 @@ def found(repository: Path) -> list[str]:
     return problems(Repository(repository), sorted((repository.parent / "overrides").iterdir()))
 
 
-def test_a_repository_as_it_should_be_has_none(repository: Path) -> None:
+def test_a_correct_repository_has_no_problem(repository: Path) -> None:
     assert found(repository) == []
 
 
 @pytest.mark.parametrize("model", [TASK_ROUTER, postprocessing(TASK_ROUTER), "complexity_router"])
-def test_a_mixed_state_is_named_with_the_command_that_mends_it(repository: Path, model: str) -> None:
+def test_inconsistent_pins_are_named_with_the_command_that_repairs_them(repository: Path, model: str) -> None:
     moved = repository.parent / "moved"
     shutil.copytree(repository, moved, symlinks=True)
     pins.move(Repository(moved), [], dict.fromkeys(POLICIES, 2))

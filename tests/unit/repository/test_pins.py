@@ -68,7 +68,7 @@ def test_each_policy_decides_by_its_own_version(repository: Path) -> None:
         assert isinstance(pipeline.find(postprocessing(policy), version).stage, Decide)
 
 
-def test_comments_stay(repository: Path) -> None:
+def test_comments_are_kept(repository: Path) -> None:
     file = repository / TASK_ROUTER / "config.pbtxt"
     comments = [line for line in file.read_text().splitlines() if line.startswith("#")]
     move(repository, BOTH)
@@ -76,7 +76,9 @@ def test_comments_stay(repository: Path) -> None:
     assert [line for line in file.read_text().splitlines() if line.startswith("#")] == comments
 
 
-def test_whatever_a_power_cut_leaves_can_be_served(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_repository_can_be_served_after_a_power_cut_at_any_step(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every prefix of the changes, as a server would find it at its next start."""
     taken: list[list[tuple[Path, str]]] = []
     monkeypatch.setattr(pins, "replace", lambda changes: taken.append(list(changes)))
@@ -91,7 +93,7 @@ def test_whatever_a_power_cut_leaves_can_be_served(repository: Path, monkeypatch
         shutil.rmtree(whole)
 
 
-def test_a_version_that_is_not_there_moves_nothing(repository: Path) -> None:
+def test_an_unknown_version_changes_nothing(repository: Path) -> None:
     before = texts(repository)
     shutil.rmtree(repository / postprocessing(TASK_ROUTER) / "2")
     with pytest.raises(NotFoundError, match=f"{postprocessing(TASK_ROUTER)} has no version 2; it has 1"):
@@ -107,7 +109,7 @@ def test_a_version_that_is_not_there_moves_nothing(repository: Path) -> None:
         (PROMPT_ROUTER_ENSEMBLE, 'model_name: "task_router"', 'model_name: "mine"', "change its pins by hand"),
     ],
 )
-def test_a_file_that_would_come_to_mean_something_else_is_refused(
+def test_a_file_whose_meaning_would_change_is_refused(
     repository: Path, model: str, old: str, new: str, message: str
 ) -> None:
     file = repository / model / "config.pbtxt"
@@ -119,13 +121,13 @@ def test_a_file_that_would_come_to_mean_something_else_is_refused(
     assert texts(repository) == before
 
 
-def test_a_pin_in_a_comment_is_no_pin(repository: Path) -> None:
+def test_a_pin_in_a_comment_is_ignored(repository: Path) -> None:
     file = repository / "task_router_ensemble" / "config.pbtxt"
     file.write_text('# model_name: "task_router" model_version: 1\n' + file.read_text())
     move(repository, BOTH)
     assert pins.read(Repository(repository)) == BOTH
 
 
-def test_nothing_to_move_writes_nothing(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_pins_write_nothing(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replacement, "_hidden_copy", None)
     assert move(repository, dict.fromkeys(POLICIES, 1)) == []

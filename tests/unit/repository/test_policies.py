@@ -33,7 +33,7 @@ def edit(repository: Path, model: str, old: str, new: str) -> None:
     file.write_text(file.read_text().replace(old, new))
 
 
-def test_the_policies_are_those_of_the_ensemble_in_its_order(repository: Path) -> None:
+def test_the_policies_have_the_order_of_the_ensembles_outputs(repository: Path) -> None:
     found = policies(Repository(repository))
     assert list(found) == [TASK_ROUTER, COMPLEXITY_ROUTER, POLICY]
     for name, policy in found.items():
@@ -64,7 +64,9 @@ def test_a_repository_without_a_policy_is_served(repository: Path) -> None:
 @pytest.mark.parametrize(
     "versions", [(1, 1, 2), (2, 1, 1), (2, 1, 2), (1, 2, 2), (2, 2, 2)], ids=lambda each: "".join(map(str, each))
 )
-def test_pins_of_every_policy_move_and_move_back_to_the_byte(repository: Path, versions: tuple[int, ...]) -> None:
+def test_pins_of_every_policy_can_be_changed_and_reverted_to_the_byte(
+    repository: Path, versions: tuple[int, ...]
+) -> None:
     before = {file: file.read_text() for file in repository.rglob("config.pbtxt")}
     wanted = dict(zip((TASK_ROUTER, COMPLEXITY_ROUTER, POLICY), versions, strict=True))
     pins.move(Repository(repository), [], wanted)
@@ -103,7 +105,7 @@ def test_policies_of_two_networks_have_a_pass_each(repository: Path) -> None:
     assert moved.versions(COMPLEXITY_ROUTER) == [2]
 
 
-def test_policies_that_share_an_ensemble_are_not_pinned_apart(repository: Path) -> None:
+def test_policies_that_share_an_ensemble_must_have_equal_pins(repository: Path) -> None:
     for old, new in (
         ('"preprocessing_task_router"', '"preprocessing_complexity_router"'),
         ('"task_router"', '"complexity_router"'),
@@ -161,7 +163,7 @@ def test_an_ensemble_that_is_a_step_of_itself_is_refused(repository: Path) -> No
         policies(Repository(repository))
 
 
-def test_a_postprocessing_that_nothing_asks_is_a_problem(repository: Path) -> None:
+def test_an_unused_postprocessing_is_a_problem(repository: Path) -> None:
     shutil.copy(
         ROOT / "model_repository" / PROMPT_ROUTER_ENSEMBLE / "config.pbtxt", repository / PROMPT_ROUTER_ENSEMBLE
     )

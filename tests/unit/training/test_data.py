@@ -27,12 +27,12 @@ def test_every_shipped_prompt_reads_and_its_labels_are_known() -> None:
     assert len(task.labels) == 12
 
 
-def test_no_prompt_of_dev_is_trained_on() -> None:
+def test_no_dev_prompt_is_in_the_training_data() -> None:
     corpus = Corpus.read(ROOT / "training" / "data")
     assert {example.prompt for example in corpus.train} & {example.prompt for example in corpus.dev} == set()
 
 
-def test_a_gzip_file_and_a_plain_one_read_alike(tmp_path: Path) -> None:
+def test_a_gzip_file_is_read_like_a_plain_one(tmp_path: Path) -> None:
     text = json.dumps({"prompt": "a\u2028b", "task": "Chatbot", "complexity": None}) + "\n"
     (tmp_path / "a.jsonl").write_text(text)
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(text.encode()))
@@ -69,7 +69,7 @@ def test_derived_rows_are_held_out_with_their_source() -> None:
     assert len(held) == 3
 
 
-def test_no_source_outweighs_the_others_and_an_epoch_can_be_drawn_again() -> None:
+def test_rows_per_source_are_limited_and_epochs_are_reproducible() -> None:
     corpus = [*rows("large", 5000), *rows("template-x", 5000), *rows("authored-x", 10)]
     drawn = draw(corpus, RECIPE, 0)
     counts = {source: sum(e.source == source for e in drawn) for source in ("large", "template-x", "authored-x")}

@@ -34,7 +34,7 @@ def cross_entropy(logits: Tensor, targets: list[int]) -> Tensor:
     return nn.functional.cross_entropy(logits, torch.tensor(targets), label_smoothing=RECIPE.label_smoothing)
 
 
-def test_a_row_that_no_label_fits_pushes_the_logits_of_its_head_down() -> None:
+def test_a_row_without_a_label_lowers_the_logits_of_a_head_with_none_weight() -> None:
     logits = torch.randn(3, 19, generator=torch.Generator().manual_seed(1))
     task, complexity = logits.split([12, 7], dim=1)
     found = batch_loss(logits, batch([0, NONE], [3, 1], [11, NONE]), RECIPE)
@@ -44,7 +44,7 @@ def test_a_row_that_no_label_fits_pushes_the_logits_of_its_head_down() -> None:
     assert found == pytest.approx(float(cross_entropy(task, [0, 3, 11]) + (each * weights).sum() / weights.sum()))
 
 
-def test_a_row_without_a_label_says_nothing_to_a_head_that_has_no_class_for_it() -> None:
+def test_a_row_without_a_label_is_ignored_by_a_head_without_none_weight() -> None:
     recipe = RECIPE.model_copy(update={"heads": {"demand_router": DEMAND}})
     logits = torch.tensor([[1.0, 2.0], [5.0, -5.0]])
     assert batch_loss(logits, batch([1], [NONE]), recipe) == pytest.approx(2 * float(cross_entropy(logits[:1], [1])))
