@@ -1,4 +1,4 @@
-"""A controller's way to its upstreams over real HTTP, with deadlines that a test can wait for."""
+"""The forwarding of requests to upstreams over real HTTP, with deadlines that a test can wait for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -36,7 +36,7 @@ from tests.support.ports import free_ports
 
 QUICK = {"connect_seconds": 0.4, "first_byte_seconds": 0.4, "idle_seconds": 0.4, "retries": 1, "retry_budget": 1.0}
 DEADLINE = 5
-"""Seconds by which every client must have been told something: two attempts, and a busy machine."""
+"""Seconds within which every client must have an answer: two attempts, and a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,11 @@ class Start:
             for name, each in upstreams.items()
         }
         routes = {"upstreams": given, "default": next(iter(given)), "policies": {"task_router": {}}}
-        asked = [name for name in given if name != shadow]
+        names = [name for name in given if name != shadow]
         address = Address(
             routes,
             RequestLimits(**{**QUICK, "breaker_failures": 100, **limits}),
-            GivenPlan(asked, "pinned", shadow=shadow),
+            GivenPlan(names, "pinned", shadow=shadow),
             connector,
             translation=translation,
         )
@@ -185,6 +185,6 @@ async def upstream() -> AsyncIterator[FaultyUpstream]:
 
 @pytest.fixture
 async def other() -> AsyncIterator[FaultyUpstream]:
-    """Another one, that answers well."""
+    """A second upstream, without faults."""
     async with serving(FaultyUpstream()) as upstream:
         yield upstream

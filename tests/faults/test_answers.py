@@ -1,4 +1,4 @@
-"""Answers that are odd, and good: they reach the client as they are."""
+"""Unusual but valid answers: they reach the client as they are."""
 
 import asyncio
 import email.utils
@@ -20,18 +20,20 @@ WRONG = b'{"error": {"message": "temperature is too high", "type": "invalid_requ
 
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 422, 451])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_what_the_client_did_wrong_is_told_as_the_upstream_says_it(
+async def test_a_refusal_reaches_the_client_as_it_is(
     start: Start, upstream: FaultyUpstream, other: FaultyUpstream, status: int, stream: bool
 ) -> None:
     address, client = await start({"first": upstream, "second": other})
     upstream.script = [reply(WRONG, f"{status} Wrong"), Then.KEEP]
     answer, content = await ask(client, stream)
     assert (answer.status, content) == (status, WRONG)
-    assert (len(upstream.asked), len(other.asked)) == (1, 0)
+    assert (len(upstream.requests), len(other.requests)) == (1, 0)
     assert (await address.report()).outcome == "answered"
 
 
-async def test_a_refusal_that_is_no_json_is_put_into_the_apis_shape(start: Start, upstream: FaultyUpstream) -> None:
+async def test_a_refusal_that_is_not_json_gets_the_error_format_of_the_api(
+    start: Start, upstream: FaultyUpstream
+) -> None:
     _, client = await start({"first": upstream})
     upstream.script = [reply(b"<html>no such page</html>", "404 Not Found", kind="text/html")]
     answer, content = await ask(client)
@@ -39,7 +41,7 @@ async def test_a_refusal_that_is_no_json_is_put_into_the_apis_shape(start: Start
 
 
 @pytest.mark.parametrize(
-    "said",
+    "refusal",
     [
         b'{"error": {"message": "This model\'s maximum is 8192", "code": "context_length_exceeded"}}',
         b'{"error": {"message": "the request exceeds it", "type": "exceed_context_size_error"}}',
@@ -47,15 +49,15 @@ async def test_a_refusal_that_is_no_json_is_put_into_the_apis_shape(start: Start
     ],
 )
 async def test_a_prompt_too_long_for_one_goes_to_the_next(
-    start: Start, upstream: FaultyUpstream, other: FaultyUpstream, said: bytes
+    start: Start, upstream: FaultyUpstream, other: FaultyUpstream, refusal: bytes
 ) -> None:
     _, client = await start({"first": upstream, "second": other})
-    upstream.script = [reply(said, "400 Bad Request")]
+    upstream.script = [reply(refusal, "400 Bad Request")]
     answer, content = await ask(client)
     assert (answer.status, is_good(content, False)) == (200, True)
     other.script = [Then.RESET]
     answer, content = await ask(client)
-    assert (answer.status, content) == (400, said)
+    assert (answer.status, content) == (400, refusal)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ async def test_an_answer_of_100_mb(start: Start, upstream: FaultyUpstream) -> No
         assert await answer.read() == body
 
 
-async def test_an_answer_of_100_mb_that_is_cut_short_is_seen_to_be(start: Start, upstream: FaultyUpstream) -> None:
+async def test_an_answer_of_100_mb_that_is_cut_short_is_incomplete(start: Start, upstream: FaultyUpstream) -> None:
     address, client = await start({"first": upstream}, first_byte_seconds=30, idle_seconds=30)
     upstream.script = [reply(b"x" * 10_000_000, length=100_000_000)]
     async with client.post("/", json={}) as answer:
@@ -107,7 +109,7 @@ async def test_a_client_that_asked_for_a_stream_gets_the_whole_and_the_reverse(
     assert is_good((await ask(client, False))[1], True)
 
 
-async def test_a_kept_connection_that_is_closed_at_its_next_use_costs_nobody_an_attempt(
+async def test_a_kept_connection_that_is_closed_at_its_next_use_costs_no_attempt(
     start: Start, upstream: FaultyUpstream
 ) -> None:
     address, client = await start({"first": upstream}, retries=0)
@@ -116,7 +118,7 @@ async def test_a_kept_connection_that_is_closed_at_its_next_use_costs_nobody_an_
     upstream.scripts.append([])
     answer, content = await ask(client)
     assert (answer.status, is_good(content, False)) == (200, True)
-    assert [asked.connection for asked in upstream.asked][3:] == [3]  # not the other one that is kept
+    assert [request.connection for request in upstream.requests][3:] == [3]  # a new one, not the other kept one
     assert [report.attempts for report in address.reports] == [1, 1, 1]
 
 
@@ -124,19 +126,21 @@ async def test_a_redirect_is_not_followed(start: Start, upstream: FaultyUpstream
     _, client = await start({"first": upstream})
     upstream.scripts.append([reply(b"", "307 Temporary Redirect", "location: /v1/chat/completions"), Then.KEEP])
     answer, content = await ask(client)
-    assert (answer.status, is_error(answer, content), len(upstream.asked)) == (502, True, 1)
+    assert (answer.status, is_error(answer, content), len(upstream.requests)) == (502, True, 1)
 
 
-async def test_each_of_several_is_asked_once(start: Start, upstream: FaultyUpstream, other: FaultyUpstream) -> None:
+async def test_each_of_several_upstreams_gets_one_attempt(
+    start: Start, upstream: FaultyUpstream, other: FaultyUpstream
+) -> None:
     _, client = await start({"first": upstream, "second": other}, retries=2)
     upstream.script = other.script = [reply(b"", "500 Broken"), Then.KEEP]
     answer, content = await ask(client)
     assert (answer.status, is_error(answer, content)) == (502, True)
-    assert (len(upstream.asked), len(other.asked)) == (1, 1)
+    assert (len(upstream.requests), len(other.requests)) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("retry_after", "seconds"),
     [
         ("20", 20),
         (lambda: email.utils.formatdate(time.time() + 60, usegmt=True), range(50, 61)),
@@ -146,13 +150,15 @@ async def test_each_of_several_is_asked_once(start: Start, upstream: FaultyUpstr
         ("0.5", 5),
     ],
 )
-async def test_when_to_come_again_is_passed_on(start: Start, upstream: FaultyUpstream, said: Any, told: Any) -> None:
+async def test_retry_after_is_relayed(start: Start, upstream: FaultyUpstream, retry_after: Any, seconds: Any) -> None:
     """The client, not the router, makes a pause that is longer than the router's longest."""
     _, client = await start({"first": upstream})
-    upstream.script = [reply(b"", "503 Busy", f"retry-after: {said() if callable(said) else said}")]
+    upstream.script = [
+        reply(b"", "503 Busy", f"retry-after: {retry_after() if callable(retry_after) else retry_after}")
+    ]
     answer, _ = await ask(client)
-    seconds = int(answer.headers["retry-after"])
-    assert seconds in told if isinstance(told, range) else seconds == told
+    relayed = int(answer.headers["retry-after"])
+    assert relayed in seconds if isinstance(seconds, range) else relayed == seconds
 
 
 async def test_a_model_that_is_still_loading_is_waited_for(start: Start, upstream: FaultyUpstream) -> None:
@@ -160,7 +166,7 @@ async def test_a_model_that_is_still_loading_is_waited_for(start: Start, upstrea
     loading = reply(b'{"error": {"message": "Loading model", "code": 503}}', "503 Service Unavailable")
     upstream.scripts.extend([[loading, Then.KEEP], [loading, Then.KEEP]])
     answer, content = await ask(client)
-    assert (answer.status, is_good(content, False), len(upstream.asked)) == (200, True, 3)
+    assert (answer.status, is_good(content, False), len(upstream.requests)) == (200, True, 3)
     assert answer.headers["x-edge-router-attempts"] == "3"
     assert "x-edge-router-fallback" not in answer.headers
     assert (await address.report()).attempts == 3
@@ -171,20 +177,20 @@ async def test_retries_have_a_budget(start: Start, upstream: FaultyUpstream) -> 
     upstream.script = [reply(b"", "500 Broken"), Then.KEEP]
     for _ in range(20):
         await ask(client)
-    assert 30 <= len(upstream.asked) <= 36  # ten saved up, and one a second
+    assert 30 <= len(upstream.requests) <= 36  # ten saved up, and one a second
 
 
-async def test_what_an_upstream_says_of_itself_is_not_passed_on(start: Start, upstream: FaultyUpstream) -> None:
+async def test_headers_about_the_upstream_itself_are_not_relayed(start: Start, upstream: FaultyUpstream) -> None:
     _, client = await start({"first": upstream})
-    theirs = ["x-kept: yes", "x-edge-router-upstream: forged", "x-request-id: forged", "set-cookie: a=b", "server: s"]
-    theirs += ["connection: x-of-the-hop", "x-of-the-hop: yes", "keep-alive: timeout=5"]
-    upstream.script = [reply(COMPLETION, "200 OK", *theirs)]
+    sent = ["x-kept: yes", "x-edge-router-upstream: forged", "x-request-id: forged", "set-cookie: a=b", "server: s"]
+    sent += ["connection: x-of-the-hop", "x-of-the-hop: yes", "keep-alive: timeout=5"]
+    upstream.script = [reply(COMPLETION, "200 OK", *sent)]
     answer, _ = await ask(client)
-    ours = {"x-kept": "yes", "x-edge-router-upstream": "first", "x-request-id": "request-1"}
-    sent = {name.lower(): value for name, value in answer.headers.items()}
-    assert len(answer.headers) == len(sent)
-    assert sent == ours | {"content-type": "application/json", "content-length": str(len(COMPLETION))} | {
-        "date": sent["date"]
+    expected = {"x-kept": "yes", "x-edge-router-upstream": "first", "x-request-id": "request-1"}
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    assert len(answer.headers) == len(headers)
+    assert headers == expected | {"content-type": "application/json", "content-length": str(len(COMPLETION))} | {
+        "date": headers["date"]
     }
 
 
@@ -195,7 +201,7 @@ async def test_an_upstream_gets_its_own_key_and_nothing_of_the_clients(
     first = {"url": f"http://127.0.0.1:{upstream.port}/v1", "api_key": {"env": "THE_KEY"}}
     _, client = await start({"first": first})
     await client.post("/", json={}, headers={"authorization": "Bearer client", "cookie": "a=b", "x-forwarded-for": "1"})
-    head = upstream.asked[0].head.lower()
+    head = upstream.requests[0].head.lower()
     assert b"authorization: bearer sk-1\r\n" in head
     assert b"accept-encoding: identity\r\n" in head
     assert b"user-agent: edge-llm-router/" in head
@@ -208,10 +214,10 @@ async def test_the_body_reaches_the_upstream_byte_for_byte(start: Start, upstrea
     body = msgspec.json.encode({"text": "ü" * large})
     async with client.post("/", data=io.BytesIO(body)) as answer:
         assert answer.status == 200
-    assert upstream.asked[0].body == body
+    assert upstream.requests[0].body == body
 
 
-async def test_a_finished_stream_without_its_last_word_is_whole(start: Start, upstream: FaultyUpstream) -> None:
+async def test_a_finished_stream_without_done_is_whole(start: Start, upstream: FaultyUpstream) -> None:
     address, client = await start({"first": upstream})
     events = (chunk("good day"), chunk(finish="length"))
     upstream.script = chunked(*events)

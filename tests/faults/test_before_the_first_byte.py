@@ -31,7 +31,7 @@ CASES = [
     Case("reset", [Then.RESET]),
     Case("header drip", DRIP, 504),
     Case("head cut short", [b"HTTP/1.1 200 OK\r\ncontent-type: appli"]),
-    Case("no HTTP", [b"SSH-2.0-OpenSSH_9.9\r\n"]),
+    Case("not HTTP", [b"SSH-2.0-OpenSSH_9.9\r\n"]),
     Case("huge header", [b"HTTP/1.1 200 OK\r\nx-a: " + b"b" * 100_000 + b"\r\n\r\n"]),
     Case("thousands of headers", [b"HTTP/1.1 200 OK\r\n" + b"x-a: b\r\n" * 5000 + b"\r\n"]),
     Case("a flood of 1xx", FLOOD, 504),
@@ -63,13 +63,13 @@ CASES = [
     Case("HTTP/1.0, cut short", [b"HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n" + COMPLETION[:-20]]),
     Case("a stream that ends at once", chunked()),
     Case("a stream that dies at once", chunked(end=False)),
-    Case("a stream that dies before it says anything", chunked(b": ping\n\n", chunk(), end=False)),
-    Case("a stream that ends before it says anything", chunked(chunk(), chunk(choices=[]))),
-    Case("a stream that stalls before it says anything", [*chunked(chunk(), end=False), Then.SILENCE], 504),
+    Case("a stream that dies before its first token", chunked(b": ping\n\n", chunk(), end=False)),
+    Case("a stream that ends before its first token", chunked(chunk(), chunk(choices=[]))),
+    Case("a stream that stalls before its first token", [*chunked(chunk(), end=False), Then.SILENCE], 504),
     Case("a stream that begins with an error", chunked(b'data: {"error": {"message": "CANARY"}}\n\n', *STREAM)),
     Case("a stream that begins with an error event", chunked(b'event: error\ndata: {"type": "error"}\n\n')),
     Case("a stream of HTML", chunked(HTML)),
-    Case("a stream of no JSON", chunked(b"data: {oops\n\n")),
+    Case("a stream of something that is not JSON", chunked(b"data: {oops\n\n")),
     Case("a stream of bad gzip", [chunked()[0][:-2] + b"content-encoding: gzip\r\n\r\n3\r\nabc\r\n"]),
     Case("JSON lines that begin with an error", chunked(b'{"error": "CANARY"}\n', kind="application/x-ndjson")),
 ]
@@ -112,7 +112,7 @@ async def test_the_client_gets_an_error_and_the_next_its_answer(
 
 @each_case
 @whole_and_stream
-async def test_somebody_else_answers(
+async def test_another_upstream_answers(
     start: Start, upstream: FaultyUpstream, other: FaultyUpstream, case: Case, stream: bool
 ) -> None:
     address, client = await start({"first": upstream, "second": other})

@@ -26,54 +26,55 @@ STAGES: list[tuple[str, bool, Script, bytes]] = [
 ]
 
 
-async def leave(client: aiohttp.ClientSession, stream: bool, came: asyncio.Event, heard: bytes) -> None:
+async def disconnect(client: aiohttp.ClientSession, stream: bool, received: asyncio.Event, first: bytes) -> None:
+    """Sends a request, and disconnects once the upstream has it and the client has read `first`."""
     calling = asyncio.create_task(client.post("/", json={"stream": stream}))
-    await asyncio.wait_for(came.wait(), DEADLINE)
-    if heard:
+    await asyncio.wait_for(received.wait(), DEADLINE)
+    if first:
         reply = await calling
-        assert await reply.content.readexactly(len(heard)) == heard
+        assert await reply.content.readexactly(len(first)) == first
         reply.close()
     else:
         calling.cancel()
 
 
-@pytest.mark.parametrize(("stage", "stream", "script", "heard"), STAGES, ids=[stage[0] for stage in STAGES])
-async def test_a_client_that_leaves_takes_its_upstream_along(
-    start: Start, upstream: FaultyUpstream, stage: str, stream: bool, script: Script, heard: bytes
+@pytest.mark.parametrize(("stage", "stream", "script", "first"), STAGES, ids=[stage[0] for stage in STAGES])
+async def test_a_client_that_disconnects_ends_the_upstreams_request(
+    start: Start, upstream: FaultyUpstream, stage: str, stream: bool, script: Script, first: bytes
 ) -> None:
     address, client = await start({"first": upstream}, **PATIENT)
     upstream.scripts.append(script)
-    await leave(client, stream, upstream.came, heard)
-    await asyncio.wait_for(upstream.left.wait(), WITHIN)
+    await disconnect(client, stream, upstream.received, first)
+    await asyncio.wait_for(upstream.disconnected.wait(), WITHIN)
     assert (await address.report()).outcome == "client_disconnected"
     assert address.upstreams.states()["first"].running == 0
     assert is_good((await ask(client))[1], False)
 
 
-async def test_a_client_that_leaves_while_somebody_else_is_asked(
+async def test_a_client_that_disconnects_during_the_second_attempt(
     start: Start, upstream: FaultyUpstream, other: FaultyUpstream
 ) -> None:
     address, client = await start({"first": upstream, "second": other}, **PATIENT)
     upstream.script, other.script = [Then.RESET], [Then.SILENCE]
-    await leave(client, False, other.came, b"")
-    await asyncio.wait_for(other.left.wait(), WITHIN)
+    await disconnect(client, False, other.received, b"")
+    await asyncio.wait_for(other.disconnected.wait(), WITHIN)
     assert (await address.report()).outcome == "client_disconnected"
 
 
-async def test_a_client_that_leaves_before_the_same_is_asked_again(start: Start, upstream: FaultyUpstream) -> None:
+async def test_a_client_that_disconnects_before_a_retry(start: Start, upstream: FaultyUpstream) -> None:
     address, client = await start({"first": upstream}, **PATIENT)
     upstream.script = [reply(b"", "503 Busy", "retry-after: 4"), Then.KEEP]
-    await leave(client, False, upstream.came, b"")
+    await disconnect(client, False, upstream.received, b"")
     assert (await asyncio.wait_for(address.report(), WITHIN)).outcome == "client_disconnected"
-    assert len(upstream.asked) == 1
+    assert len(upstream.requests) == 1
 
 
-async def test_a_client_that_leaves_the_queue_makes_room(start: Start, upstream: FaultyUpstream) -> None:
+async def test_a_client_that_leaves_the_queue_frees_its_place(start: Start, upstream: FaultyUpstream) -> None:
     first = {"url": f"http://127.0.0.1:{upstream.port}/v1", "concurrency": 1, "queue": 1}
     address, client = await start({"first": first}, **PATIENT)
     upstream.scripts.append([Then.SILENCE])
     running = asyncio.create_task(client.post("/", json={}))
-    await asyncio.wait_for(upstream.came.wait(), DEADLINE)
+    await asyncio.wait_for(upstream.received.wait(), DEADLINE)
     waiting = asyncio.create_task(client.post("/", json={}))
     await until(lambda: address.upstreams.states()["first"].waiting == 1)
     waiting.cancel()
@@ -83,12 +84,12 @@ async def test_a_client_that_leaves_the_queue_makes_room(start: Start, upstream:
     running.cancel()
     answer = await asyncio.wait_for(last, DEADLINE)
     assert is_good(await answer.read(), False)
-    assert len(upstream.asked) == 2
+    assert len(upstream.requests) == 2
 
 
 @pytest.fixture
 async def raw(start: Start, upstream: FaultyUpstream) -> AsyncIterator[tuple[Address, socket.socket]]:
-    """A client's socket whose request is under way."""
+    """A client's socket with a request in progress."""
     address, client = await start({"first": upstream}, **PATIENT)
     loop = asyncio.get_running_loop()
     with socket.socket() as sock:
@@ -101,7 +102,7 @@ async def raw(start: Start, upstream: FaultyUpstream) -> AsyncIterator[tuple[Add
 
 @dataclass
 class Endless:
-    """A script without an end, that counts what was taken of it."""
+    """An endless script. `sent`: bytes taken from it."""
 
     sent: int = 0
 
@@ -113,13 +114,13 @@ class Endless:
             yield b"%x\r\n%b\r\n" % (len(event), event)
 
 
-async def test_a_client_that_never_reads_holds_its_upstream_up_and_no_memory(
+async def test_a_client_that_never_reads_stops_its_upstream_and_takes_no_memory(
     raw: tuple[Address, socket.socket], upstream: FaultyUpstream
 ) -> None:
     _, sock = raw
     script = Endless()
     upstream.script = script
-    await asyncio.wait_for(upstream.came.wait(), DEADLINE)
+    await asyncio.wait_for(upstream.received.wait(), DEADLINE)
     before = -1
     async with asyncio.timeout(20):
         while before != script.sent:  # until the client reads no more
@@ -127,14 +128,14 @@ async def test_a_client_that_never_reads_holds_its_upstream_up_and_no_memory(
             await asyncio.sleep(0.5)
     assert script.sent < 64_000_000  # what the kernel holds of two connections
     sock.close()
-    await asyncio.wait_for(upstream.left.wait(), WITHIN)
+    await asyncio.wait_for(upstream.disconnected.wait(), WITHIN)
 
 
 async def test_a_client_that_never_reads_is_given_up(start: Start, upstream: FaultyUpstream) -> None:
     address, client = await start({"first": upstream}, first_byte_seconds=30, idle_seconds=0.5)
     upstream.script = Endless()
     async with client.post("/", json={"stream": True}):
-        await asyncio.wait_for(upstream.left.wait(), DEADLINE)
+        await asyncio.wait_for(upstream.disconnected.wait(), DEADLINE)
         assert (await address.report()).outcome == "client_disconnected"
 
 
@@ -143,20 +144,20 @@ async def test_a_client_that_reads_byte_by_byte_gets_everything(
 ) -> None:
     _, sock = raw
     loop = asyncio.get_running_loop()
-    heard = bytearray()
+    content = bytearray()
     async with asyncio.timeout(20):
-        while not heard.endswith(b"0\r\n\r\n"):
-            heard += await loop.sock_recv(sock, 1)
-    assert heard.count(b"data: ") == 5
+        while not content.endswith(b"0\r\n\r\n"):
+            content += await loop.sock_recv(sock, 1)
+    assert content.count(b"data: ") == 5
 
 
-async def test_a_client_that_closes_its_half_after_asking_is_gone(
+async def test_a_client_that_closes_its_half_of_the_connection_is_gone(
     raw: tuple[Address, socket.socket], upstream: FaultyUpstream
 ) -> None:
     address, sock = raw
     upstream.script = [*chunked(chunk("good"), end=False), Then.SILENCE]
     sock.shutdown(socket.SHUT_WR)
-    await asyncio.wait_for(upstream.left.wait(), DEADLINE)
+    await asyncio.wait_for(upstream.disconnected.wait(), DEADLINE)
     assert (await address.report()).outcome == "client_disconnected"
 
 
@@ -165,14 +166,14 @@ async def test_a_client_that_resets_its_connection_is_gone(
 ) -> None:
     address, sock = raw
     upstream.script = [*chunked(chunk("good"), end=False), Then.SILENCE]
-    await asyncio.wait_for(upstream.came.wait(), DEADLINE)
+    await asyncio.wait_for(upstream.received.wait(), DEADLINE)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     sock.close()
-    await asyncio.wait_for(upstream.left.wait(), WITHIN)
+    await asyncio.wait_for(upstream.disconnected.wait(), WITHIN)
     assert (await address.report()).outcome == "client_disconnected"
 
 
-async def test_a_thousand_idle_connections_keep_nobody_waiting(start: Start, upstream: FaultyUpstream) -> None:
+async def test_a_thousand_idle_connections_delay_no_request(start: Start, upstream: FaultyUpstream) -> None:
     _, client = await start({"first": upstream}, **PATIENT)
     writers = []
     try:
@@ -192,14 +193,14 @@ async def test_two_clients_with_one_request_id_get_an_answer_each(start: Start, 
 
 
 @pytest.mark.parametrize("others", [False, True])
-async def test_a_full_queue_says_so_at_once(
+async def test_a_full_queue_is_reported_at_once(
     start: Start, upstream: FaultyUpstream, other: FaultyUpstream, others: bool
 ) -> None:
     first = {"url": f"http://127.0.0.1:{upstream.port}/v1", "concurrency": 1, "queue": 0}
     address, client = await start({"first": first, **({"second": other} if others else {})}, **PATIENT)
     upstream.script = [Then.SILENCE]
     running = asyncio.create_task(client.post("/", json={}))
-    await asyncio.wait_for(upstream.came.wait(), DEADLINE)
+    await asyncio.wait_for(upstream.received.wait(), DEADLINE)
     answer, content = await ask(client)
     if others:
         assert (answer.status, is_good(content, False)) == (200, True)
@@ -210,7 +211,7 @@ async def test_a_full_queue_says_so_at_once(
     running.cancel()
 
 
-async def test_a_slow_upstream_does_not_hold_up_a_fast_one(
+async def test_a_slow_upstream_does_not_delay_a_fast_one(
     start: Start, upstream: FaultyUpstream, other: FaultyUpstream
 ) -> None:
     """An upstream with all slots taken and a full queue; requests that have another upstream go there."""
@@ -226,7 +227,7 @@ async def test_a_slow_upstream_does_not_hold_up_a_fast_one(
     await until(lambda: address.upstreams.states()["first"][2:] == (0, 0))
 
 
-async def until(holds: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE):
-        while not holds():
+        while not condition():
             await asyncio.sleep(0.01)

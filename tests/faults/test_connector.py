@@ -1,4 +1,4 @@
-"""Answers that come faster than they are read stop being read, and then go on."""
+"""Reading pauses when an answer arrives faster than it is relayed, and resumes."""
 
 import asyncio
 import gzip
@@ -10,7 +10,7 @@ from edge_router.controller.upstream.connector import Handler, UpstreamConnector
 from tests.faults.upstream import FaultyUpstream, Script, chunk, chunked, reply
 
 WORDS = chunk("and on ") * 20_000
-"""More than aiohttp holds, many times."""
+"""Many times the size of aiohttp's buffer."""
 ANSWERS: dict[str, Script] = {
     "a length": [reply(WORDS)],
     "large chunks": chunked(WORDS),

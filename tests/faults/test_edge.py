@@ -1,5 +1,5 @@
-"""The same faults behind the whole controller: whatever an upstream does, a client hears of it in its own API's words,
-and neither its prompt, nor a key, nor what the upstream said of them is in an error, a log line or a metric."""
+"""The same faults behind the whole controller: a client gets each error in the format of its API. No error, log line or
+metric holds a prompt, a key, or an upstream's own message."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.faults.upstream import FaultyUpstream
 from tests.support.controller import GivenClassifier, controllers
 
 PROMPT = "CANARY: what is a heron?"
-SURFACES: dict[str, dict[str, Any]] = {
+REQUESTS: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": PROMPT}]},
     "/v1/messages": {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 9},
     "/api/chat": {"messages": [{"role": "user", "content": PROMPT}]},
@@ -40,8 +40,8 @@ async def client(upstream: FaultyUpstream, monkeypatch: pytest.MonkeyPatch) -> A
         yield await start(routes, GivenClassifier(), breaker_failures=100, **QUICK)
 
 
-def says(path: str, content: bytes) -> str:
-    """The message of an error, which must have the shape of the API's."""
+def error_message(path: str, content: bytes) -> str:
+    """The message of an error, which must have the format of the path's API."""
     body = msgspec.json.decode(content)
     if path.startswith("/api/"):
         [message] = body.values()
@@ -55,7 +55,7 @@ def says(path: str, content: bytes) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-@pytest.mark.parametrize("path", SURFACES)
+@pytest.mark.parametrize("path", REQUESTS)
 async def test_a_fault_before_the_first_byte(
     client: aiohttp.ClientSession, upstream: FaultyUpstream, case: Case, path: str
 ) -> None:
@@ -64,11 +64,11 @@ async def test_a_fault_before_the_first_byte(
         with capture_logs() as lines:
             async with (
                 asyncio.timeout(DEADLINE),
-                client.post(path, json=SURFACES[path] | {"model": "first", "stream": stream}) as answer,
+                client.post(path, json=REQUESTS[path] | {"model": "first", "stream": stream}) as answer,
             ):
                 content = await answer.read()
         assert answer.status == case.status, content
-        assert says(path, content).startswith("upstream 'first' ")
+        assert error_message(path, content).startswith("upstream 'first' ")
         assert "x-request-id" in answer.headers
         assert b"CANARY" not in content
         assert "CANARY" not in str(lines)
@@ -79,11 +79,11 @@ async def test_a_fault_before_the_first_byte(
 @pytest.mark.parametrize("case", BROKEN, ids=[case.name for case in BROKEN])
 async def test_a_fault_in_the_stream(client: aiohttp.ClientSession, upstream: FaultyUpstream, case: Broken) -> None:
     upstream.script = case.script
-    body = SURFACES["/v1/chat/completions"] | {"model": "first", "stream": True}
+    body = REQUESTS["/v1/chat/completions"] | {"model": "first", "stream": True}
     with capture_logs() as lines:
         async with asyncio.timeout(DEADLINE), client.post("/v1/chat/completions", json=body) as answer:
             content = await answer.read()
     assert content.startswith(case.sent)
     [error] = content.removeprefix(case.sent).strip().splitlines()
-    assert says("/v1/chat/completions", error.removeprefix(b"data: ")).startswith("upstream 'first' ")
+    assert error_message("/v1/chat/completions", error.removeprefix(b"data: ")).startswith("upstream 'first' ")
     assert "CANARY" not in str(lines)

@@ -1,5 +1,5 @@
-"""What goes wrong once a stream has said something: everything that came reaches the client, and then one error where
-the upstream did not finish, never a word of an end that there was not."""
+"""Faults after the first token of a stream: the client gets everything that came, then one error if the upstream did
+not finish, and never an end of the stream that the upstream did not send."""
 
 import asyncio
 import gzip
@@ -19,8 +19,8 @@ FINISHED = (chunk("day"), chunk(finish="stop"))
 UMLAUT = chunk("grün")
 CUT = UMLAUT[: UMLAUT.index("ü".encode()) + 1]
 LINES = tuple(
-    msgspec.json.encode({"message": {"content": said}, "done": done}) + b"\n"
-    for said, done in (("a", False), ("", True))
+    msgspec.json.encode({"message": {"content": text}, "done": done}) + b"\n"
+    for text, done in (("a", False), ("", True))
 )
 COMMENT = b": " + b"x" * 1000 + b"\n\n"
 CHAT_USAGE = {"prompt_tokens": 7, "completion_tokens": 9}
@@ -39,7 +39,7 @@ def events(*pieces: bytes, kind: str = "text/event-stream") -> Script:
 
 
 def until_closed(*pieces: bytes) -> Script:
-    """Without a length: its end is the connection's, whether it is one or not."""
+    """Without a length: the end of the connection is the end of the answer."""
     return [b"HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", *pieces]
 
 
@@ -49,13 +49,13 @@ def with_header(header: str, *pieces: bytes) -> Script:
 
 
 def flushed(*pieces: bytes) -> bytes:
-    """The beginning of something in gzip."""
+    """The beginning of a gzip stream."""
     compressor = zlib.compressobj(wbits=31)
     return compressor.compress(b"".join(pieces)) + compressor.flush(zlib.Z_SYNC_FLUSH)
 
 
 class Whole(NamedTuple):
-    """A stream that is the client's as it is."""
+    """A stream that the client gets as it is."""
 
     name: str
     script: Script
@@ -76,7 +76,7 @@ def joined(text: bytes, *pieces: bytes) -> bytes:
 
 BIG = chunk("x" * 10_000_000)
 WHOLE = [
-    Whole("as it should be", events(*STREAM), b"".join(STREAM)),
+    Whole("without a fault", events(*STREAM), b"".join(STREAM)),
     Whole("no [DONE]", events(*HELLO, *FINISHED), b"".join([*HELLO, *FINISHED])),
     Whole("two [DONE]", events(*STREAM, DONE), b"".join([*STREAM, DONE])),
     Whole("silence after [DONE]", [*chunked(*STREAM, end=False), Then.SILENCE], b"".join(STREAM)),
@@ -111,7 +111,7 @@ BROKEN = [
     Broken("is reset", [*chunked(*HELLO, end=False), 0.05, Then.RESET], b"".join(HELLO)),
     Broken("ends without an end", events(*HELLO), b"".join(HELLO)),
     Broken("is closed without an end", until_closed(*HELLO), b"".join(HELLO)),
-    Broken("dies before its last word", chunked(*HELLO, *FINISHED, end=False), b"".join([*HELLO, *FINISHED])),
+    Broken("dies before [DONE]", chunked(*HELLO, *FINISHED, end=False), b"".join([*HELLO, *FINISHED])),
     Broken("a bad chunk", [*chunked(*HELLO, end=False), b"zz\r\n"], b"".join(HELLO)),
     Broken("bad gzip", with_header("content-encoding: gzip", flushed(*HELLO), b"\xff" * 9), b"".join(HELLO)),
     Broken("falls silent", [*chunked(*HELLO, end=False), Then.SILENCE], b"".join(HELLO), 504),
@@ -121,7 +121,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("case", WHOLE, ids=[case.name for case in WHOLE])
-async def test_a_stream_is_the_clients_byte_for_byte(start: Start, upstream: FaultyUpstream, case: Whole) -> None:
+async def test_a_stream_reaches_the_client_byte_for_byte(start: Start, upstream: FaultyUpstream, case: Whole) -> None:
     address, client = await start({"first": upstream})
     upstream.scripts.append(case.script)
     answer, content = await ask(client, True)
@@ -142,14 +142,14 @@ async def test_a_stream_that_breaks_off_ends_with_one_error(
     error = content.removeprefix(case.sent)
     assert (error.count(b"data: "), error[-2:], DONE in error) == (1, b"\n\n", False)
     assert msgspec.json.decode(error.removeprefix(b"data: "))["error"]["message"].startswith("upstream 'first' ")
-    assert len(other.asked) == 0
+    assert len(other.requests) == 0
     report = await address.report()
     assert (report.outcome, report.status, report.attempts) == ("stream_interrupted", 200, 1)
     assert is_good((await ask(client, True))[1], True)
 
 
 def endless(seconds: float) -> Script:
-    """An answer without an end, with a pause of so many seconds after each word."""
+    """An answer without an end; `seconds`: pause after each word."""
     yield from chunked(*HELLO, end=False)
     _, framed = chunked(chunk("and on "), end=False)
     while True:
@@ -158,7 +158,7 @@ def endless(seconds: float) -> Script:
 
 
 @pytest.mark.parametrize("pause", [0.1, 0], ids=["word by word", "without a pause"])
-async def test_an_answer_has_a_time_to_end_in(start: Start, upstream: FaultyUpstream, pause: float) -> None:
+async def test_an_answer_has_a_total_time_limit(start: Start, upstream: FaultyUpstream, pause: float) -> None:
     limited = {"url": f"http://127.0.0.1:{upstream.port}/v1", "total_seconds": 0.7}
     _, client = await start({"first": limited})
     upstream.scripts.append(endless(pause))

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to an upstream: its name, its port, its certificate."""
+"""Faults in the connection to an upstream: its name, its port, its certificate."""
 
 import asyncio
 import socket
@@ -37,7 +37,7 @@ class GivenResolver(AbstractResolver):
         pass
 
 
-async def test_a_port_where_unused_listens(start: Start, other: FaultyUpstream) -> None:
+async def test_a_port_where_nothing_listens(start: Start, other: FaultyUpstream) -> None:
     [port] = free_ports(1)
     unused = {"url": f"http://127.0.0.1:{port}/v1"}
     _, client = await start({"first": unused})
@@ -48,11 +48,11 @@ async def test_a_port_where_unused_listens(start: Start, other: FaultyUpstream) 
     assert (answer.status, is_good(content, False)) == (200, True)
 
 
-async def test_a_port_that_takes_unused(start: Start) -> None:
+async def test_a_port_that_accepts_no_connection(start: Start) -> None:
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        for each in (first, second):  # as many as the kernel lets wait; who comes later hears nothing
+        for each in (first, second):  # as many as the kernel queues; later ones get no answer
             each.setblocking(False)
             each.connect_ex(full.getsockname())
         _, client = await start({"first": {"url": f"http://127.0.0.1:{full.getsockname()[1]}/v1"}})
@@ -120,7 +120,7 @@ async def test_a_certificate(
         _, client = await start({"first": first}, connector)
         answer, content = await ask(client)
         assert answer.status == status
-        assert len(upstream.asked) == (1 if status == 200 else 0)
+        assert len(upstream.requests) == (1 if status == 200 else 0)
         assert is_good(content, False) if status == 200 else b"certificate" in content
 
 

@@ -1,4 +1,4 @@
-"""An upstream that misbehaves: speaks HTTP by hand, so that it can say what no server would."""
+"""An upstream with faults. It writes HTTP by hand, so that it can send what no HTTP server would."""
 
 import asyncio
 import contextlib
@@ -13,9 +13,9 @@ import msgspec
 
 
 class Then(Enum):
-    """What follows the bytes sent so far. Without one of these the connection is closed."""
+    """The step after the bytes sent so far. Without one of these the connection is closed."""
 
-    SILENCE = "nothing, until the other side hangs up"
+    SILENCE = "nothing, until the client disconnects"
     RESET = "the connection is reset"
     KEEP = "the next request on the same connection"
 
@@ -27,7 +27,7 @@ Script: TypeAlias = Iterable[bytes | float | Then]
 def reply(
     body: bytes, status: str = "200 OK", *headers: str, kind: str = "application/json", length: int | None = None
 ) -> bytes:
-    """A whole answer. `length`: what it says its length is."""
+    """A whole answer. `length`: the content-length, if it is not that of the body."""
     lines = [
         f"HTTP/1.1 {status}",
         f"content-type: {kind}",
@@ -37,14 +37,14 @@ def reply(
 
 
 def chunked(*pieces: bytes, kind: str = "text/event-stream", end: bool = True) -> list[bytes]:
-    """An answer in chunks, each sent by itself."""
+    """An answer in chunks, each written separately."""
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
     return [head, *(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces), *([b"0\r\n\r\n"] if end else [])]
 
 
-def chunk(said: str | None = None, finish: str | None = None, **more: object) -> bytes:
+def chunk(text: str | None = None, finish: str | None = None, **more: object) -> bytes:
     """One event of a chat's stream."""
-    delta = {"role": "assistant", "content": ""} if said is None and finish is None else {"content": said or ""}
+    delta = {"role": "assistant", "content": ""} if text is None and finish is None else {"content": text or ""}
     choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
     content = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices}
     return b"data: " + msgspec.json.encode(content | more) + b"\n\n"
@@ -72,7 +72,7 @@ PINGS: Script = [*chunked(end=False), *(part for _ in range(6) for part in (b"8\
 
 
 @dataclass
-class LlmRequest:
+class ReceivedRequest:
     head: bytes
     body: bytes
     connection: int
@@ -80,18 +80,18 @@ class LlmRequest:
 
 @dataclass
 class FaultyUpstream:
-    """Answers the next requests by `scripts`, those after them by `script`; and well where there is none."""
+    """Answers the next requests by `scripts`, later ones by `script`, and without a fault if there is no script."""
 
     script: Script | None = None
     scripts: deque[Script] = field(default_factory=deque)
-    asked: list[LlmRequest] = field(default_factory=list)
-    left: asyncio.Event = field(default_factory=asyncio.Event)
-    """The other side hung up while something was to come."""
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-    """A request is there."""
-    there: bool = True
-    probe: bytes = reply(b"{}")
-    """What it answers when it is asked whether it is."""
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    disconnected: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the client disconnects during an answer."""
+    received: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a request has arrived."""
+    is_up: bool = True
+    """False: health probes are cut off."""
+    probe_answer: bytes = reply(b"{}")
     probed: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     connections: int = 0
@@ -101,7 +101,7 @@ class FaultyUpstream:
         try:
             await self._serve(reader, writer, self.connections)
         except (ConnectionError, asyncio.IncompleteReadError):
-            self.left.set()
+            self.disconnected.set()
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError, ssl.SSLError):
@@ -111,17 +111,17 @@ class FaultyUpstream:
         keep = True
         while keep:
             head = await reader.readuntil(b"\r\n\r\n")
-            if head.startswith(b"GET "):  # whether it is there at all
-                if not self.there:
+            if head.startswith(b"GET "):  # a health probe
+                if not self.is_up:
                     writer.transport.abort()
                     return
-                writer.write(self.probe)
+                writer.write(self.probe_answer)
                 self.probed.set()
                 continue
             lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
             body = await reader.readexactly(int(lengths[0].partition(b":")[2]))
-            self.asked.append(LlmRequest(head, body, connection))
-            self.came.set()
+            self.requests.append(ReceivedRequest(head, body, connection))
+            self.received.set()
             keep = await self._play(self._next(body), reader, writer)
 
     def _next(self, body: bytes) -> Script:
@@ -132,7 +132,7 @@ class FaultyUpstream:
         return GOOD_STREAM if msgspec.json.decode(body).get("stream") else GOOD
 
     async def _play(self, script: Script, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Whether another request may come."""
+        """Returns True if the connection is kept for another request."""
         for step in script:
             if isinstance(step, bytes):
                 writer.write(step)
@@ -140,7 +140,7 @@ class FaultyUpstream:
                 await asyncio.sleep(0)
             elif step is Then.SILENCE:
                 await reader.read()
-                self.left.set()
+                self.disconnected.set()
             elif step is Then.RESET:
                 writer.transport.abort()
             elif step is Then.KEEP:

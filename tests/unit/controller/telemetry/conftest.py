@@ -1,4 +1,4 @@
-"""Records of requests that are over."""
+"""Records of finished requests."""
 
 from edge_router.controller.api import Operation
 from edge_router.controller.telemetry import RequestRecord
@@ -6,7 +6,7 @@ from edge_router.controller.upstream import Outcome
 
 
 def answered(**more: object) -> RequestRecord:
-    """A stream that a network chose the upstream for; `more` replaces fields."""
+    """The record of a stream that was routed by a classification; `more` replaces fields."""
     known: dict[str, object] = {
         "request_id": "abc",
         "policy": "task_router",

@@ -1,4 +1,4 @@
-"""What Prometheus reads, in its own parser's eyes."""
+"""The metrics, read by Prometheus' own parser."""
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -32,7 +32,7 @@ def after(*records: RequestRecord) -> Samples:
     return samples(metrics)
 
 
-def test_the_old_names_and_labels_are_those_of_the_old_router() -> None:
+def test_legacy_metrics_have_the_names_and_labels_of_the_original() -> None:
     found = after(answered(), refused())
     assert value(found, "num_requests") == 2
     assert value(found, "requests_per_policy", policy="task_router") == 1
@@ -44,8 +44,8 @@ def test_the_old_names_and_labels_are_those_of_the_old_router() -> None:
         assert value(found, "llm_token_usage", llm_name="Code", category=category) == tokens
 
 
-def test_the_old_times_mean_what_they_meant() -> None:
-    """A stream's latency ends where it begins; what is neither selection nor LLM is the proxy's."""
+def test_legacy_times_have_the_meaning_of_the_original() -> None:
+    """The latency of a stream ends at its beginning; the proxy's overhead is the latency without selection and LLM."""
     stream = after(answered())
     assert value(stream, "request_latency_seconds_sum") == pytest.approx(0.204)
     assert value(stream, "model_selection_time_seconds_sum") == pytest.approx(0.003)
@@ -66,13 +66,13 @@ def test_the_old_times_mean_what_they_meant() -> None:
         (refused(status=None), "system"),
     ],
 )
-def test_a_failure_is_of_one_of_the_old_kinds(record: RequestRecord, kind: str) -> None:
+def test_a_failure_has_one_of_the_legacy_kinds(record: RequestRecord, kind: str) -> None:
     found = after(record)
     assert value(found, "request_failure_total", error_type=kind) == 1
     assert value(found, "request_success_total") == 0
 
 
-def test_what_a_label_less_request_went_to_stands_in_for_the_label() -> None:
+def test_the_upstream_stands_in_for_a_missing_label() -> None:
     found = after(answered(label=None, policy=None, source=None, classified_in=None, strategy="pinned"))
     assert value(found, "requests_per_model", model="large") == 1
     assert value(found, "edge_router_routed_total", policy="none", label="none", upstream="large") == 1
@@ -88,7 +88,7 @@ def test_requests_are_counted_by_operation_status_and_outcome() -> None:
     assert value(found, "edge_router_errors_total", error="RequestError") == 2
 
 
-def test_what_went_otherwise_than_wanted_is_counted() -> None:
+def test_fallbacks_retries_and_degraded_decisions_are_counted() -> None:
     found = after(
         answered(source="cached"),
         answered(source="default", degraded="classifier does not answer", label=None),
@@ -101,7 +101,7 @@ def test_what_went_otherwise_than_wanted_is_counted() -> None:
     assert value(found, "edge_router_retries_total", operation="chat") == 2
 
 
-def test_each_stage_has_its_own_times() -> None:
+def test_each_stage_has_its_own_histogram() -> None:
     found = after(answered())
     assert value(found, "edge_router_classify_seconds_bucket", source="server", le="0.002") == 0
     assert value(found, "edge_router_classify_seconds_bucket", source="server", le="0.005") == 1
@@ -112,7 +112,7 @@ def test_each_stage_has_its_own_times() -> None:
     assert value(found, "edge_router_tokens_total", upstream="large", kind="completion") == 40
 
 
-def test_upstreams_are_shown_as_they_are_when_somebody_looks() -> None:
+def test_the_states_of_upstreams_are_read_at_each_scrape() -> None:
     states = {"large": UpstreamState(True, BreakerState.CLOSED, 2, 1)}
     metrics = Metrics(lambda: states)
     states["small"] = UpstreamState(False, BreakerState.OPEN, 0, 0)
@@ -124,7 +124,7 @@ def test_upstreams_are_shown_as_they_are_when_somebody_looks() -> None:
     assert shown == {"up": [1, 0], "breaker_open": [0, 1], "running": [2, 0], "waiting": [1, 0]}
 
 
-def test_openmetrics_is_spoken_where_it_is_asked_for() -> None:
+def test_openmetrics_is_sent_if_the_accept_header_asks_for_it() -> None:
     metrics = Metrics(dict)
     metrics.observe(answered())
     body, content_type = metrics.exposition("application/openmetrics-text; version=1.0.0")
@@ -134,6 +134,6 @@ def test_openmetrics_is_spoken_where_it_is_asked_for() -> None:
     assert families["edge_router_requests"].type == "counter"
 
 
-def test_nothing_a_client_says_becomes_a_label() -> None:
+def test_no_word_of_a_client_becomes_a_label() -> None:
     words = answered(request_id="canary", traceparent="canary", degraded="canary", fallback="canary")
     assert not [key for key in after(words) if "canary" in str(key)]

@@ -1,4 +1,4 @@
-"""One line of the log, one span: what they tell, and what they do not."""
+"""The log line and the span of a request: their fields, and what they must not hold."""
 
 import asyncio
 import sys
@@ -24,14 +24,14 @@ class Collector:
     """An OTLP receiver."""
 
     url: str = ""
-    came: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+    received: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
 
     async def receive(self, request: web.Request) -> web.Response:
-        self.came.put_nowait(await request.read())
+        self.received.put_nowait(await request.read())
         return web.Response()
 
     async def span(self) -> Span:
-        [resource] = ExportTraceServiceRequest.FromString(await self.came.get()).resource_spans
+        [resource] = ExportTraceServiceRequest.FromString(await self.received.get()).resource_spans
         [scope] = resource.scope_spans
         [span] = scope.spans
         return span
@@ -61,7 +61,7 @@ def tracing(monkeypatch: pytest.MonkeyPatch, collector: Collector) -> Telemetry:
     return Telemetry(dict)
 
 
-def test_a_request_is_one_line_of_what_is_known() -> None:
+def test_a_request_is_one_log_line_of_its_known_fields() -> None:
     with capture_logs() as logs:
         Telemetry(dict).report(refused(traceparent="canary", key="phone"))
     [line] = logs
@@ -84,7 +84,9 @@ def test_without_traces_the_upstream_gets_the_clients_traceparent() -> None:
     assert record.traceparent == f"00-{TRACE}-{PARENT}-01"
 
 
-async def test_a_span_stands_between_the_clients_and_the_upstreams(tracing: Telemetry, collector: Collector) -> None:
+async def test_a_span_is_the_child_of_the_clients_and_the_parent_of_the_upstreams(
+    tracing: Telemetry, collector: Collector
+) -> None:
     record = answered(traceparent=f"00-{TRACE}-{PARENT}-01")
     tracing.begin(record)
     sent = record.traceparent
@@ -95,19 +97,19 @@ async def test_a_span_stands_between_the_clients_and_the_upstreams(tracing: Tele
     assert sent == f"00-{TRACE}-{span.span_id.hex()}-01"
 
 
-async def test_a_span_tells_what_was_decided_and_used(tracing: Telemetry, collector: Collector) -> None:
+async def test_a_span_holds_the_decision_and_the_usage(tracing: Telemetry, collector: Collector) -> None:
     record = answered()
     tracing.begin(record)
     tracing.report(record)
     await tracing.close()
     span = await collector.span()
-    told = {each.key: each.value for each in span.attributes}
+    attributes = {each.key: each.value for each in span.attributes}
     assert span.name == "chat large-model"
-    assert told["gen_ai.operation.name"].string_value == "chat"
-    assert told["gen_ai.request.model"].string_value == "large-model"
-    assert told["gen_ai.usage.input_tokens"].int_value == 12
-    assert told["gen_ai.usage.output_tokens"].int_value == 40
-    assert told["edge_router.label"].string_value == "Code"
+    assert attributes["gen_ai.operation.name"].string_value == "chat"
+    assert attributes["gen_ai.request.model"].string_value == "large-model"
+    assert attributes["gen_ai.usage.input_tokens"].int_value == 12
+    assert attributes["gen_ai.usage.output_tokens"].int_value == 40
+    assert attributes["edge_router.label"].string_value == "Code"
     assert span.status.code == Status.STATUS_CODE_UNSET
 
 

@@ -1,4 +1,4 @@
-"""A breaker at any moment: open for its time after so many failures in a row, then one probe."""
+"""A circuit breaker under random traffic: it opens after failures in a row, then lets one probe through."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,33 +14,33 @@ class Traffic(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.breaker = CircuitBreaker(FAILURES, SECONDS, lambda: self.now)
-        self.under_way: list[bool] = []
-        """Of each request, whether it is the probe."""
+        self.in_progress: list[bool] = []
+        """One entry a request; True for the probe."""
         self.in_a_row = 0
 
     @rule()
     @precondition(lambda self: self.breaker.admits)
-    def enters(self) -> None:
-        self.under_way.append(self.breaker.admit())
+    def request_begins(self) -> None:
+        self.in_progress.append(self.breaker.admit())
 
-    @rule(at=st.integers(0, 9), fate=st.sampled_from(["answered", "failed", "left"]))
-    @precondition(lambda self: self.under_way)
-    def ends(self, at: int, fate: str) -> None:
-        was = self.breaker.state
-        probe = self.under_way.pop(at % len(self.under_way))
-        if fate == "answered":
+    @rule(at=st.integers(0, 9), result=st.sampled_from(["answered", "failed", "cancelled"]))
+    @precondition(lambda self: self.in_progress)
+    def request_ends(self, at: int, result: str) -> None:
+        before = self.breaker.state
+        probe = self.in_progress.pop(at % len(self.in_progress))
+        if result == "answered":
             self.breaker.response_started()
             self.breaker.succeeded()
             self.in_a_row = 0
             assert self.breaker.state == BreakerState.CLOSED
-        elif fate == "failed":
+        elif result == "failed":
             self.breaker.failed()
             self.in_a_row += 1
             assert (self.breaker.state == BreakerState.OPEN) == (
-                was != BreakerState.CLOSED or self.in_a_row >= FAILURES
+                before != BreakerState.CLOSED or self.in_a_row >= FAILURES
             )
         else:
-            assert self.breaker.state == was
+            assert self.breaker.state == before
         if probe:
             self.breaker.probe_ended()
 
@@ -49,7 +49,7 @@ class Traffic(RuleBasedStateMachine):
         self.now += seconds
 
     @invariant()
-    def nobody_enters_while_it_is_open(self) -> None:
+    def no_request_is_admitted_while_it_is_open(self) -> None:
         if self.breaker.state == BreakerState.OPEN:
             assert not self.breaker.admits
             assert 0 < self.breaker.retry_in <= SECONDS
@@ -57,14 +57,14 @@ class Traffic(RuleBasedStateMachine):
     @invariant()
     def one_probe_at_once(self) -> None:
         if self.breaker.state == BreakerState.HALF_OPEN:
-            assert self.breaker.admits == (sum(self.under_way) == 0)
+            assert self.breaker.admits == (sum(self.in_progress) == 0)
 
 
 TestBreaker = Traffic.TestCase
 TestBreaker.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
-def test_the_first_failure_after_a_probe_that_began_well_opens_again() -> None:
+def test_the_first_failure_after_a_probe_that_was_answered_opens_it_again() -> None:
     now = 0.0
     breaker = CircuitBreaker(FAILURES, SECONDS, lambda: now)
     for _ in range(FAILURES):

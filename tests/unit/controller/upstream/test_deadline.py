@@ -1,4 +1,4 @@
-"""One timer for many waits: each ends in its own time, and another cancellation does not count as its end."""
+"""One timer for many waits: each has its own deadline, and another cancellation does not count as a timeout."""
 
 import asyncio
 
@@ -11,27 +11,28 @@ SHORT = 0.02
 LONG = 30
 
 
-async def wait(timer: DeadlineTimer, seconds: float, for_: float) -> None:
+async def wait(timer: DeadlineTimer, seconds: float, duration: float) -> None:
+    """Sleeps for `duration` with a deadline in `seconds`."""
     with timer.until(timer.now() + seconds):
-        await asyncio.sleep(for_)
+        await asyncio.sleep(duration)
 
 
-async def test_a_wait_ends_in_its_time() -> None:
+async def test_a_wait_ends_at_its_deadline() -> None:
     timer = DeadlineTimer()
-    response_started = timer.now()
+    started = timer.now()
     with pytest.raises(TimeoutError):
         await wait(timer, SHORT, LONG)
-    assert SHORT / 2 < timer.now() - response_started < LONG / 10
+    assert SHORT / 2 < timer.now() - started < LONG / 10
 
 
-async def test_each_wait_has_its_own_time() -> None:
+async def test_each_wait_has_its_own_deadline() -> None:
     timer = DeadlineTimer()
     for _ in range(5):
         await wait(timer, 3 * SHORT, SHORT)
     with pytest.raises(TimeoutError):
         await wait(timer, 3 * SHORT, LONG)
     await wait(timer, LONG, 4 * SHORT)
-    with pytest.raises(TimeoutError):  # and a shorter one than what was waited for before
+    with pytest.raises(TimeoutError):  # a deadline before that of the last wait
         await wait(timer, SHORT, LONG / 10)
     timer.close()
 
@@ -45,26 +46,26 @@ async def test_no_task_is_ended_between_two_waits() -> None:
     await asyncio.sleep(3 * SHORT)
 
 
-@pytest.mark.parametrize("seconds", [LONG, SHORT], ids=["alone", "in the same turn of the loop"])
+@pytest.mark.parametrize("seconds", [LONG, SHORT], ids=["alone", "in the same iteration of the loop"])
 async def test_a_cancelled_task_is_cancelled(seconds: float) -> None:
     loop = asyncio.get_running_loop()
-    ends = loop.time() + seconds
+    deadline = loop.time() + seconds
 
     async def waits() -> None:
         timer = DeadlineTimer()
         try:
-            with timer.until(ends):
+            with timer.until(deadline):
                 await asyncio.sleep(LONG)
         finally:
             timer.close()
 
     waiting = asyncio.create_task(waits())
-    loop.call_at(min(ends, loop.time() + SHORT), waiting.cancel)
+    loop.call_at(min(deadline, loop.time() + SHORT), waiting.cancel)
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
 
-async def test_the_end_of_a_wait_around_it_is_not_its_own() -> None:
+async def test_the_timeout_of_an_outer_wait_is_not_the_inner_ones() -> None:
     outer, inner = DeadlineTimer(), DeadlineTimer()
     with pytest.raises(TimeoutError), outer.until(outer.now() + SHORT):
         await wait(inner, LONG, LONG)
@@ -73,7 +74,7 @@ async def test_the_end_of_a_wait_around_it_is_not_its_own() -> None:
         each.close()
 
 
-async def test_an_error_that_a_wait_ends_with_stays_what_it_is() -> None:
+async def test_an_error_raised_at_the_timeout_is_kept() -> None:
     async def fails() -> None:
         try:
             await asyncio.sleep(LONG)

@@ -1,3 +1,5 @@
+"""What a status code of an upstream means: for the client, for a retry and for the circuit breaker."""
+
 import pytest
 
 from edge_router.controller.upstream.errors import (
@@ -13,12 +15,12 @@ from edge_router.controller.upstream.errors import (
     [("7", 7), ("0", 0), ("99999999999", 3600), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("soon", None), ("", None),
      ("-5", None), ("1.5", None), ("\u0663", None)],
 )  # fmt: skip
-def test_when_to_come_again(value: str, seconds: float | None) -> None:
+def test_retry_after(value: str, seconds: float | None) -> None:
     assert retry_after(value) == seconds
 
 
 @pytest.mark.parametrize(
-    ("said", "told", "retryable", "counts_as_failure"),
+    ("status", "client_status", "retryable", "counts_as_failure"),
     [
         (302, 502, False, True),
         (401, 502, False, False),
@@ -33,18 +35,24 @@ def test_when_to_come_again(value: str, seconds: float | None) -> None:
         (529, 503, True, True),
     ],
 )
-def test_what_a_status_says_of_the_upstream(said: int, told: int, retryable: bool, counts_as_failure: bool) -> None:
-    failure = error_from_status("large", said, {})
+def test_the_failure_that_a_status_means(
+    status: int, client_status: int, retryable: bool, counts_as_failure: bool
+) -> None:
+    failure = error_from_status("large", status, {})
     assert failure is not None
-    assert (failure.status, failure.retryable, failure.counts_as_failure) == (told, retryable, counts_as_failure)
+    assert (failure.status, failure.retryable, failure.counts_as_failure) == (
+        client_status,
+        retryable,
+        counts_as_failure,
+    )
 
 
 @pytest.mark.parametrize("status", [200, 201, 400, 404, 413, 422])
-def test_other_answers_are_the_clients(status: int) -> None:
+def test_other_statuses_are_for_the_client(status: int) -> None:
     assert error_from_status("large", status, {}) is None
 
 
-def test_all_failures_are_told_and_the_last_decides() -> None:
+def test_the_message_names_all_failures_and_the_last_one_gives_the_status() -> None:
     first = UpstreamError("large", "answered 503", 503, retry_after=20)
     second = UpstreamError("small", "did not answer in time", 504)
     error = AllUpstreamsFailedError([first, second, second])
@@ -52,5 +60,5 @@ def test_all_failures_are_told_and_the_last_decides() -> None:
     assert (str(error), error.status, error.retry_after) == (expected, 504, 20)
 
 
-def test_a_client_of_a_busy_upstream_is_told_to_come_again() -> None:
+def test_the_error_of_a_busy_upstream_has_a_retry_after() -> None:
     assert AllUpstreamsFailedError([UpstreamError("large", "answered 503", 503)]).retry_after == 5

@@ -1,4 +1,4 @@
-"""What of a stream is an answer, and what only says that one comes."""
+"""The first token of a stream: messages that hold a part of the answer, and messages that only announce one."""
 
 import msgspec
 import pytest
@@ -14,7 +14,7 @@ def delta(finish: str | None = None, **delta: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("message", "says"),
+    ("message", "holds_content"),
     [
         (delta(role="assistant"), False),
         (delta(role="assistant", content=""), False),
@@ -46,14 +46,14 @@ def delta(finish: str | None = None, **delta: object) -> dict[str, object]:
     ],
     ids=lambda value: msgspec.json.encode(value).decode(),
 )
-def test_a_message_says_something_or_announces_it(message: object, says: bool) -> None:
+def test_a_message_holds_content_or_announces_it(message: object, holds_content: bool) -> None:
     content = msgspec.json.encode(message)
-    assert FirstTokenDetector(EVENT_STREAM).feed(b"event: x\ndata: " + content + b"\n\n") == says
-    assert FirstTokenDetector(JSON_LINES).feed(content + b"\n") == says
+    assert FirstTokenDetector(EVENT_STREAM).feed(b"event: x\ndata: " + content + b"\n\n") == holds_content
+    assert FirstTokenDetector(JSON_LINES).feed(content + b"\n") == holds_content
 
 
 @pytest.mark.parametrize("content", [b": ping\n\n", b"event: ping\n\n", b"data: {", b""])
-def test_what_is_no_message_yet_says_nothing(content: bytes) -> None:
+def test_an_incomplete_message_holds_no_content(content: bytes) -> None:
     assert not FirstTokenDetector(EVENT_STREAM).feed(content)
 
 
@@ -70,7 +70,7 @@ def test_a_stream_that_is_over_at_once_is_an_answer() -> None:
         {"type": "response.failed", "response": {}},
     ],
 )
-def test_an_error_is_no_answer(message: object) -> None:
+def test_an_error_is_not_an_answer(message: object) -> None:
     with pytest.raises(NotAnAnswerError, match="error"):
         FirstTokenDetector(EVENT_STREAM).feed(b"data: " + msgspec.json.encode(message) + b"\n\n")
     with pytest.raises(NotAnAnswerError, match="error"):

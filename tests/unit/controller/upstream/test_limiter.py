@@ -1,3 +1,5 @@
+"""A concurrency limit: order, bounds and cancellation of its queue."""
+
 import asyncio
 
 import pytest
@@ -5,22 +7,22 @@ import pytest
 from edge_router.controller.upstream.limiter import ConcurrencyLimiter, QueueFullError
 
 
-async def test_who_waits_longest_is_next_and_nobody_overtakes() -> None:
+async def test_requests_run_in_the_order_of_their_arrival() -> None:
     limiter = ConcurrencyLimiter(concurrency=2, queue=10)
-    turns: list[int] = []
+    order: list[int] = []
 
     async def work(at: int) -> None:
         await limiter.acquire(30)
-        turns.append(at)
+        order.append(at)
         await asyncio.sleep(0)
         limiter.release()
 
     await asyncio.gather(*(work(at) for at in range(10)))
-    assert turns == list(range(10))
+    assert order == list(range(10))
     assert (limiter.running, limiter.waiting) == (0, 0)
 
 
-async def test_a_newcomer_finds_no_place_that_is_promised() -> None:
+async def test_a_new_request_cannot_take_a_granted_place() -> None:
     limiter = ConcurrencyLimiter(concurrency=1, queue=1)
     await limiter.acquire(30)
     waiting = asyncio.create_task(limiter.acquire(30))
@@ -31,7 +33,7 @@ async def test_a_newcomer_finds_no_place_that_is_promised() -> None:
     assert limiter.running == 1
 
 
-async def test_no_more_may_wait_than_there_is_room_for() -> None:
+async def test_a_full_queue_raises() -> None:
     limiter = ConcurrencyLimiter(concurrency=1, queue=1)
     await limiter.acquire(30)
     waiting = asyncio.create_task(limiter.acquire(30))
@@ -42,7 +44,7 @@ async def test_no_more_may_wait_than_there_is_room_for() -> None:
     await waiting
 
 
-async def test_waiting_has_an_end() -> None:
+async def test_a_wait_has_a_timeout() -> None:
     limiter = ConcurrencyLimiter(concurrency=1, queue=1)
     await limiter.acquire(30)
     with pytest.raises(TimeoutError):
@@ -50,17 +52,17 @@ async def test_waiting_has_an_end() -> None:
     assert limiter.waiting == 0
 
 
-@pytest.mark.parametrize("promised", [False, True])
-async def test_a_place_of_one_who_gives_up_is_not_lost(promised: bool) -> None:
+@pytest.mark.parametrize("granted", [False, True])
+async def test_the_place_of_a_cancelled_request_is_not_lost(granted: bool) -> None:
     limiter = ConcurrencyLimiter(concurrency=1, queue=2)
     await limiter.acquire(30)
-    leaver, stayer = (asyncio.create_task(limiter.acquire(30)) for _ in range(2))
+    cancelled, waiting = (asyncio.create_task(limiter.acquire(30)) for _ in range(2))
     await asyncio.sleep(0)
-    if promised:
+    if granted:
         limiter.release()
-    leaver.cancel()
-    if not promised:
+    cancelled.cancel()
+    if not granted:
         limiter.release()
-    await asyncio.wait_for(stayer, 5)
+    await asyncio.wait_for(waiting, 5)
     limiter.release()
     assert (limiter.running, limiter.waiting) == (0, 0)

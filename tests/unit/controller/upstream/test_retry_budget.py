@@ -1,3 +1,5 @@
+"""A retry budget: earned by requests, capped, and never quite empty."""
+
 from edge_router.controller.upstream.retry_budget import MAX_SAVED, RetryBudget
 
 

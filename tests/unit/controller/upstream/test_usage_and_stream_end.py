@@ -9,7 +9,7 @@ from edge_router.controller.upstream.stream_detection import BATCH_BYTES, BYTES,
 @pytest.mark.parametrize(
     ("content", "tokens"),
     [
-        (b'{"usage": {"prompt_tokens": 7, "completion_tokens": 9, "deends": {"cached": 1}}}', (7, 9)),
+        (b'{"usage": {"prompt_tokens": 7, "completion_tokens": 9, "details": {"cached": 1}}}', (7, 9)),
         (b'{"usage":{"prompt_tokens":7,"total_tokens":7}}', (7, None)),
         (b'{"usage": null}', (None, None)),
         (b'{"usage": {"prompt_tokens": "many"}}', (None, None)),
