@@ -21,7 +21,7 @@ from edge_router.controller.telemetry import RequestRecord
 from edge_router.controller.telemetry.metrics import Metrics
 from edge_router.controller.telemetry.telemetry import Telemetry
 from edge_router.controller.upstream.breaker import BreakerState
-from edge_router.controller.upstream.client import UpstreamState
+from edge_router.controller.upstream.endpoint import UpstreamState
 from edge_router.server import settings as light_server
 from tests.docs.markdown import ROOT, Document, Row
 

@@ -1,4 +1,4 @@
-"""A circuit breaker: an upstream that fails again and again gets no requests for a while."""
+"""A circuit breaker: an upstream that fails several times in a row gets no requests for a while."""
 
 import time
 from collections.abc import Callable
@@ -38,16 +38,16 @@ class CircuitBreaker:
         return self._opened is None or (self.retry_in == 0 and not self._probing)
 
     def admit(self) -> bool:
-        """An admitted request begins; returns True when it is the probe.
+        """Counts a request as begun. Returns True if the request is the probe.
 
-        `response_started`, `succeeded` and `failed` tell its progress. A probe also needs `probe_ended` at its end.
+        The caller then reports `response_started`, and `succeeded` or `failed`. A probe also needs `probe_ended`.
         """
         is_probe = self._opened is not None
         self._probing = self._probing or is_probe
         return is_probe
 
     def response_started(self) -> None:
-        """The upstream answers. That closes the breaker, but one more failure opens it again."""
+        """Closes the breaker when the upstream begins to answer; one more failure opens it again."""
         if self._opened is not None:
             self._opened = None
             self._probing = False

@@ -1,4 +1,4 @@
-"""Connections to upstreams: aiohttp's, without one part of its work for each chunk of a stream."""
+"""aiohttp's TCP connector with a cheaper `resume_reading`, which aiohttp calls for each chunk of a stream."""
 
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ from aiohttp.client_proto import ResponseHandler
 
 
 class UpstreamConnector(TCPConnector):
-    """Opens any number of connections: the concurrency limiter of each upstream decides how many requests it gets."""
+    """Opens any number of connections, because each upstream has a concurrency limit of its own."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(limit=0, **given)
@@ -16,9 +16,9 @@ class UpstreamConnector(TCPConnector):
 
 
 class Handler(ResponseHandler):
-    """Since 3.14 aiohttp resumes reading after each chunk, also when it never paused: it calls parser and transport for
-    nothing, once for each word of an answer."""
+    """Resumes reading only if it was paused. Since 3.14 aiohttp resumes after each chunk, and so calls parser and
+    transport in vain for each token of an answer."""
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        if getattr(self, "_reading_paused", True):  # a version without this attribute decides by itself
+        if getattr(self, "_reading_paused", True):  # versions without this attribute check it themselves
             super().resume_reading(resume_parser)

@@ -1,4 +1,4 @@
-"""One timer for the many waits of a task."""
+"""A deadline timer for the many waits of one task."""
 
 import asyncio
 import math

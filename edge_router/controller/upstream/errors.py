@@ -1,4 +1,4 @@
-"""Failures of upstreams, and what a status code says about them."""
+"""Failures of upstreams, and the failure that a status code means."""
 
 import email.utils
 import time

@@ -1,4 +1,4 @@
-"""One request on its way through the upstreams: the candidates in order, retries, and the answer."""
+"""Forwards one request: tries its candidates in order, retries, and relays the first answer."""
 
 import asyncio
 import random
@@ -13,8 +13,8 @@ from edge_router.asgi.disconnect import CancelOnDisconnect
 from edge_router.asgi.types import Receive, Send
 from edge_router.controller.api import ErrorFormat, LlmRequest, UpstreamRequest
 from edge_router.controller.routing import Plan
-from edge_router.controller.upstream.client import Slot, UpstreamClient
 from edge_router.controller.upstream.deadline import DeadlineTimer
+from edge_router.controller.upstream.endpoint import Slot, UpstreamEndpoint
 from edge_router.controller.upstream.errors import AllUpstreamsFailedError, UpstreamError
 from edge_router.controller.upstream.relay import ResponseRelay
 from edge_router.controller.upstream.report import ForwardingReport, Outcome
@@ -25,20 +25,20 @@ from edge_router.controller.upstream.stream_detection import PARSERS
 from edge_router.controller.upstream.whole_answer import PromptTooLongError, relay_refusal, relay_whole
 
 MAX_PAUSE_SECONDS = 5
-"""When an upstream asks for a longer pause before a retry, the client gets its failure."""
+"""If an upstream asks for a longer pause before a retry, there is no retry."""
 PAUSE_SECONDS = 0.1
 """The pause before the first retry of the same upstream; it doubles with each retry and varies by half."""
 
 
 @dataclass
 class Forwarding:
-    """Tries the candidates until one answers. `report` says at any time what has become of the request.
+    """Tries the candidates until one answers. `report` is up to date at any time, also after an error.
 
-    `headers`: those of the client that the upstreams may see. `retries`: attempts after the first one.
+    `headers`: the client's headers that upstreams may see. `retries`: attempts after the first one.
     """
 
     session: aiohttp.ClientSession
-    candidates: deque[UpstreamClient]
+    candidates: deque[UpstreamEndpoint]
     retries: int
     budget: RetryBudget
     request: LlmRequest
@@ -67,20 +67,20 @@ class Forwarding:
     async def _try_candidates(self, relay: ResponseRelay, timer: DeadlineTimer) -> None:
         tried: set[str] = set()
         while self.report.attempts <= self.retries and (slot := await self._next_slot()):
-            client = slot.client
-            tried.add(client.name)
+            endpoint = slot.endpoint
+            tried.add(endpoint.name)
             self.report.attempts += 1
-            self.report.fallback = self._fallback_reason(client)
+            self.report.fallback = self._fallback_reason(endpoint)
             try:
-                return await self._attempt(client, relay, timer)
+                return await self._attempt(endpoint, relay, timer)
             except UpstreamError as failure:
                 self._failures.append(failure)
                 if relay.started:
                     return await relay.interrupt(failure)
             finally:
                 slot.release()
-            if not self.candidates and tried == {client.name} and await self._may_retry(self._failures[-1]):
-                self.candidates.append(client)
+            if not self.candidates and tried == {endpoint.name} and await self._may_retry(self._failures[-1]):
+                self.candidates.append(endpoint)
         await self._give_up(relay)
 
     async def _next_slot(self) -> Slot | None:
@@ -92,30 +92,30 @@ class Forwarding:
                 self._failures.append(failure)
         return None
 
-    async def _acquire(self, client: UpstreamClient) -> Slot:
-        if client.limiter.is_free or not client.breaker.admits:
-            return await client.acquire()
+    async def _acquire(self, endpoint: UpstreamEndpoint) -> Slot:
+        if endpoint.limiter.is_free or not endpoint.breaker.admits:
+            return await endpoint.acquire()
         started = time.perf_counter()
         try:
-            return await client.acquire()
+            return await endpoint.acquire()
         finally:
             self.report.queued_seconds = (self.report.queued_seconds or 0) + time.perf_counter() - started
 
-    async def _attempt(self, client: UpstreamClient, relay: ResponseRelay, timer: DeadlineTimer) -> None:
+    async def _attempt(self, endpoint: UpstreamEndpoint, relay: ResponseRelay, timer: DeadlineTimer) -> None:
         try:
-            request = upstream_request(self.request, client)
-            response = await send_request(self.session, client, request, self.headers, timer)
+            request = upstream_request(self.request, endpoint)
+            response = await send_request(self.session, endpoint, request, self.headers, timer)
             try:
                 await _relay(response, request, relay)
             finally:
                 response.close()
         except UpstreamError as failure:
-            client.failed(failure)
+            endpoint.failed(failure)
             raise
-        client.breaker.succeeded()
+        endpoint.breaker.succeeded()
 
     async def _may_retry(self, failure: UpstreamError) -> bool:
-        """Waits before a retry of the only candidate; False when there must be none."""
+        """True after a pause if the only candidate may be tried again; False at once if not."""
         attempts, pause = self.report.attempts, failure.retry_after
         if pause is None:
             pause = PAUSE_SECONDS * 2 ** (attempts - 1) * random.uniform(0.5, 1.5)
@@ -124,13 +124,13 @@ class Forwarding:
         await asyncio.sleep(pause)
         return True
 
-    def _fallback_reason(self, client: UpstreamClient) -> str | None:
-        """None while the first candidate is tried."""
+    def _fallback_reason(self, endpoint: UpstreamEndpoint) -> str | None:
+        """Why the first candidate did not answer; None if `endpoint` is the first candidate."""
         first = self._failures[0] if self._failures else None
-        return None if first is None or first.upstream == client.name else f"{first.upstream} {first.reason}"
+        return None if first is None or first.upstream == endpoint.name else f"{first.upstream} {first.reason}"
 
     async def _give_up(self, relay: ResponseRelay) -> None:
-        """If the prompt exceeds the context of every candidate, the client gets the upstream's own refusal."""
+        """Sends the upstream's own refusal if the prompt was too long for it. Else raises AllUpstreamsFailedError."""
         for failure in self._failures:
             if isinstance(failure, PromptTooLongError):
                 return await relay.send_whole(failure.response, failure.answer)
@@ -139,12 +139,12 @@ class Forwarding:
         raise AllUpstreamsFailedError(self._failures)
 
 
-def upstream_request(request: LlmRequest, client: UpstreamClient) -> UpstreamRequest:
-    """The request in the upstream's API. Raises UpstreamError when it does not answer such requests."""
-    found = request.to_upstream(client.config.operations, client.config.model)
+def upstream_request(request: LlmRequest, endpoint: UpstreamEndpoint) -> UpstreamRequest:
+    """The request in an API that the upstream speaks. Raises UpstreamError if there is none."""
+    found = request.to_upstream(endpoint.config.operations, endpoint.config.model)
     if found is None:
         reason = f"does not answer {request.operation}"
-        raise UpstreamError(client.name, reason, retryable=False, counts_as_failure=False)
+        raise UpstreamError(endpoint.name, reason, retryable=False, counts_as_failure=False)
     return found
 
 

@@ -9,7 +9,7 @@ class QueueFullError(Exception):
 
 
 class ConcurrencyLimiter:
-    """Each `acquire` needs a `release`."""
+    """Lets `concurrency` requests run and `queue` requests wait. Each `acquire` needs a `release`."""
 
     def __init__(self, concurrency: int, queue: int) -> None:
         self._concurrency = concurrency
@@ -45,7 +45,7 @@ class ConcurrencyLimiter:
             raise
 
     def release(self) -> None:
-        """Hands the place to the request that has waited longest, so that a new one cannot overtake it."""
+        """Passes the slot to the request that has waited longest, so that a new request cannot overtake it."""
         while self._waiting:
             granted = self._waiting.popleft()
             if not granted.done():

@@ -1,4 +1,4 @@
-"""The client's side of an answer: its head with the router's own headers, its body, its end."""
+"""Sends an upstream's answer to the client: head with the router's own headers, body, end."""
 
 import re
 import time
@@ -60,13 +60,13 @@ class ResponseRelay:
         self, response: UpstreamResponse, content_type: str | None = None, length: int | None = None
     ) -> None:
         """Sends the head. `content_type`: that of a translated answer."""
-        client, report = response.client, self.report
-        client.response_started()
-        report.upstream, report.model, report.status = client.name, client.config.model, response.status
+        endpoint, report = response.endpoint, self.report
+        endpoint.response_started()
+        report.upstream, report.model, report.status = endpoint.name, endpoint.config.model, response.status
         report.answered_at = time.perf_counter()
-        self._idle_seconds = client.idle_seconds
+        self._idle_seconds = endpoint.idle_seconds
         self._content_type = content_type or response.content_type
-        own = self._own_headers(client.name, client.config.model)
+        own = self._own_headers(endpoint.name, endpoint.config.model)
         if content_type is not None:
             own["content-type"] = content_type
         if length is not None:
@@ -76,7 +76,7 @@ class ResponseRelay:
         await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
 
     async def send_chunk(self, body: bytes, *, more: bool) -> None:
-        """Raises ClientDisconnectedError when the client does not read: it must not keep an upstream from others."""
+        """Raises ClientDisconnectedError if the client stops reading: a stalled client must not occupy an upstream."""
         self._last_bytes = body[-2:] if len(body) > 1 else self._last_bytes[-1:] + body
         try:
             with self._timer.until(self._timer.now() + self._idle_seconds):
@@ -94,9 +94,9 @@ class ResponseRelay:
         await self.finish(body)
 
     async def interrupt(self, failure: UpstreamError) -> None:
-        """Ends a started answer with an error in the form of its API.
+        """Ends a started stream with an error in the client's API.
 
-        Raises ConnectionAbortedError for an answer that is not a stream: only a cut connection shows that it is not
+        Raises ConnectionAbortedError for any other answer: only a closed connection tells the client that it is not
         complete.
         """
         self.report.outcome = Outcome.STREAM_INTERRUPTED

@@ -1,4 +1,4 @@
-"""What became of one request at the upstreams."""
+"""The report on one forwarded request: outcome, attempts, times, and token counts read from the answer."""
 
 import re
 from dataclasses import dataclass, field
@@ -22,13 +22,13 @@ class _Usage(msgspec.Struct):
 
 @dataclass
 class TokenUsage:
-    """None: the upstream has not said."""
+    """Token counts; None until the upstream has sent them."""
 
     prompt: int | None = None
     completion: int | None = None
 
     def read(self, content: bytes) -> None:
-        """Takes over the last counts in `content`, which may be any part of an answer."""
+        """Adopts the last counts in `content`, which may be any part of an answer."""
         # A search for a word takes a twentieth of the time of a search for a pattern.
         for match in _USAGE.finditer(content) if content.rfind(b'"usage"') >= 0 else ():
             try:
@@ -63,7 +63,7 @@ class Outcome(StrEnum):
 
 @dataclass
 class ForwardingReport:
-    """Filled while a request is forwarded. It holds what is known at any time, also when an error ends the request."""
+    """Filled step by step while a request is forwarded, so that it is also right when an error ends the request."""
 
     outcome: Outcome = Outcome.REFUSED
     attempts: int = 0

@@ -1,19 +1,19 @@
-"""The retry budget: a share of all requests, so that retries do not bury an upstream that is struggling."""
+"""The retry budget: limits retries to a share of all requests, so that they do not overload a slow upstream."""
 
 import time
 from collections.abc import Callable
 
 MIN_PER_SECOND = 1
-"""Retries that are granted in any case: a share of few requests would be none."""
+"""Retries a second that are always granted: a share of few requests would be less than one."""
 MAX_SAVED = 10
 """Retries that can be saved up."""
 
 
 class RetryBudget:
-    """Counts repeated requests to the same upstream. Going on to the next upstream is free."""
+    """Limits retries of the same upstream. A fallback to another upstream costs nothing."""
 
     def __init__(self, share: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`share`: retries that each request earns."""
+        """`share`: retries that one request adds to the budget."""
         self._share = share
         self._clock = clock
         self._saved: float = MAX_SAVED

@@ -1,4 +1,4 @@
-"""Relays a stream: its beginning is held until the first token, everything after it passes chunk by chunk."""
+"""Relays a streamed answer: holds its beginning until the first token, then passes each chunk on at once."""
 
 import time
 
@@ -12,7 +12,7 @@ USAGE_BYTES = 4 * 1024
 """The part of a stream's beginning that is searched for token counts: they are in its first event, if there."""
 HELD_BYTES = 256 * 1024
 HELD_SECONDS = 10
-"""Bounds on the beginning that is held: a client must see the pings of an upstream that thinks for long."""
+"""Bounds on the held beginning: if an upstream takes long to think, the client must see its pings."""
 
 
 async def relay_stream(
@@ -56,7 +56,8 @@ async def _read_beginning(response: UpstreamResponse) -> bytes:
 
 
 async def _read_next(response: UpstreamResponse, end: StreamEndDetector) -> bytes:
-    """Empty also when the upstream breaks off, or is silent, after the stream's end. Raises UpstreamError."""
+    """The next chunk; empty at the end. A failure after the stream's last event counts as the end. Raises
+    UpstreamError."""
     try:
         return await response.read_chunk()
     except UpstreamError:

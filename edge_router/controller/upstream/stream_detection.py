@@ -24,14 +24,14 @@ ANNOUNCEMENTS = frozenset(
         "response.output_item.added", "response.content_part.added",
     )
 )  # fmt: skip
-"""Types of messages that announce an answer and hold nothing of it."""
+"""Types of messages that precede an answer and hold no part of it."""
 CONTENT_FIELDS = ("content", "text", "response", "thinking", "tool_calls", "function_call", "refusal", "reasoning",
                   "reasoning_content", "audio")  # fmt: skip
 """Fields with a part of the answer: of a delta, a choice or a message of Ollama's."""
 
 
 class NotAnAnswerError(ValueError):
-    """A stream begins with something that is not an answer; the text says with what."""
+    """A stream does not begin with an answer. The text says what it begins with."""
 
 
 class FirstTokenDetector:
@@ -97,7 +97,7 @@ _FINISHED = re.compile(rb'"(?:finish_reason|stop_reason)"\s*:\s*"')
 
 
 class StreamEndDetector:
-    """Keeps the last bytes of a stream."""
+    """Finds the last event of a stream in its last bytes, which it keeps."""
 
     def __init__(self) -> None:
         self._ended = False
@@ -125,12 +125,12 @@ class StreamEndDetector:
 
     @property
     def complete(self) -> bool:
-        """True once the whole answer has come, with or without the stream's end."""
+        """True once the whole answer has arrived, even if the stream's last event is missing."""
         return self.ended or _FINISHED.search(self.content) is not None
 
 
 def _has_end(kept: bytes, marker: bytes) -> bool:
-    """Searches backwards: the end is mostly there."""
+    """Searches backwards, because the last event is mostly near the end."""
     at = kept.rfind(marker)
     while at >= 0:
         if _END.search(kept, max(at - CONTEXT_BYTES, 0), at + len(marker) + CONTEXT_BYTES):

@@ -1,4 +1,4 @@
-"""Relays an answer that is not a stream: it is read whole and checked, so that another upstream can still answer."""
+"""Relays an answer that is not a stream. Checks all of it first, so that another upstream can still answer."""
 
 import re
 from typing import Any
@@ -12,14 +12,14 @@ from edge_router.controller.upstream.response import UpstreamResponse, translate
 from edge_router.controller.upstream.stream_detection import StreamEndDetector
 
 HELD_BYTES = 4 * 2**20
-"""A larger answer is relayed as it comes; no other upstream can answer then."""
+"""A larger answer is relayed as it arrives; then no other upstream can answer."""
 TRANSLATED_BYTES = 64 * 2**20
-"""The largest answer that can be translated: the whole of it must be known."""
+"""The largest answer that is translated: translation needs all of it in memory."""
 
 _TOO_LONG = re.compile(
     rb"context_length_exceeded|context[ _](?:length|window|size)|exceed_context_size|prompt is too long", re.IGNORECASE
 )
-"""The words of upstreams whose context is too small for a prompt."""
+"""Words by which upstreams say that a prompt exceeds their context."""
 
 
 class _Answer(msgspec.Struct):
@@ -34,7 +34,7 @@ class PromptTooLongError(UpstreamError):
 
     def __init__(self, response: UpstreamResponse, answer: bytes) -> None:
         super().__init__(
-            response.client.name,
+            response.endpoint.name,
             "says the prompt is too long",
             response.status,
             retryable=False,
@@ -47,12 +47,12 @@ class PromptTooLongError(UpstreamError):
 async def relay_refusal(
     response: UpstreamResponse, translation: ResponseTranslation | None, relay: ResponseRelay
 ) -> None:
-    """Relays a 4xx, with which the upstream says that the client is wrong.
+    """Relays a 4xx: the upstream found a mistake in the request.
 
     Raises PromptTooLongError, and UpstreamError when the refusal cannot be relayed as it is.
     """
     body, has_more = await _read(response, HELD_BYTES)
-    name = response.client.name
+    name = response.endpoint.name
     if not has_more and response.status in (400, 413, 422) and _TOO_LONG.search(body):
         if translation is None:
             raise PromptTooLongError(response, body)
@@ -71,7 +71,7 @@ async def relay_whole(
     body, has_more = await _read(response, HELD_BYTES if translation is None else TRANSLATED_BYTES)
     if has_more and translation is not None:
         reason = f"answered with more than {TRANSLATED_BYTES} bytes"
-        raise UpstreamError(response.client.name, reason, retryable=False)
+        raise UpstreamError(response.endpoint.name, reason, retryable=False)
     if has_more:
         return await _relay_large(response, body, relay)
     _check(response, body)

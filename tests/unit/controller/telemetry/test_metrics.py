@@ -8,7 +8,7 @@ from edge_router.controller.telemetry import RequestRecord
 from edge_router.controller.telemetry.metrics import Metrics
 from edge_router.controller.upstream import Outcome
 from edge_router.controller.upstream.breaker import BreakerState
-from edge_router.controller.upstream.client import UpstreamState
+from edge_router.controller.upstream.endpoint import UpstreamState
 from tests.unit.controller.telemetry.conftest import answered, refused
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

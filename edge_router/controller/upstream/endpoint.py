@@ -1,4 +1,4 @@
-"""The client of one upstream: its address and key, its time limits, its concurrency and its health."""
+"""One upstream at run time: address, key, time limits, concurrency limit, circuit breaker and health."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from edge_router.controller.upstream.errors import UpstreamError
 from edge_router.controller.upstream.limiter import ConcurrencyLimiter, QueueFullError
 
 BUSY_RETRY_SECONDS = 1
-"""`retry-after` of a request that found the queue full."""
+"""`retry-after` when the queue is full."""
 PROBE_PATHS: Mapping[str, str] = {"openai": "/models", "anthropic": "/models", "ollama": "/api/version"}
 """The path of a health probe, by kind: it costs the upstream nothing."""
 ANTHROPIC_DEFAULTS: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class UpstreamState(NamedTuple):
-    """`running` and `waiting` count requests."""
+    """A snapshot for health and metrics. `running` and `waiting` count requests."""
 
     up: bool
     breaker: BreakerState
@@ -35,8 +35,8 @@ class UpstreamState(NamedTuple):
     waiting: int
 
 
-class UpstreamClient:
-    """Holds the state of one upstream; `response.send_request` sends the requests."""
+class UpstreamEndpoint:
+    """The settings and the state of one upstream. `response.send_request` sends requests to it."""
 
     def __init__(self, name: str, config: UpstreamConfig, key: str | None, limits: RequestLimits) -> None:
         self.name = name
@@ -46,10 +46,10 @@ class UpstreamClient:
         self.limiter = ConcurrencyLimiter(config.concurrency, config.queue)
         self.probe_due = asyncio.Event()
         """Set when a request could not reach the upstream."""
-        self._healthy = True
         self.first_byte_seconds = config.first_byte_seconds or limits.first_byte_seconds
         self.idle_seconds = config.idle_seconds or limits.idle_seconds
         self.total_seconds = config.total_seconds
+        self._healthy = True
         connect = config.connect_seconds or limits.connect_seconds
         self.timeout = aiohttp.ClientTimeout(total=None, connect=connect)
         self.probe_timeout = aiohttp.ClientTimeout(total=connect + limits.connect_seconds)
@@ -114,7 +114,7 @@ class UpstreamClient:
             self.probe_due.set()
 
     def report_health(self, problem: str | None) -> None:
-        """Takes the result of a probe or a response, and logs a change."""
+        """`problem`: of the last probe or response; None if it was good. Logs each change."""
         if self._healthy != (problem is None):
             self._healthy = problem is None
             if self._healthy:
@@ -135,10 +135,10 @@ def _headers(config: UpstreamConfig, key: str | None, operation: Operation) -> M
 class Slot(NamedTuple):
     """A request's place at an upstream. `is_probe`: the circuit breaker waits for its result."""
 
-    client: UpstreamClient
+    endpoint: UpstreamEndpoint
     is_probe: bool
 
     def release(self) -> None:
         if self.is_probe:
-            self.client.breaker.probe_ended()
-        self.client.limiter.release()
+            self.endpoint.breaker.probe_ended()
+        self.endpoint.limiter.release()

@@ -5,12 +5,12 @@ import pytest
 from edge_router.controller.api import Operation
 from edge_router.controller.config import UpstreamConfig
 from edge_router.controller.settings import RequestLimits
-from edge_router.controller.upstream.client import UpstreamClient
+from edge_router.controller.upstream.endpoint import UpstreamEndpoint
 
 
-def client(kind: str) -> UpstreamClient:
+def endpoint(kind: str) -> UpstreamEndpoint:
     upstream = UpstreamConfig.model_validate({"kind": kind, "url": "https://llm.example/v1", "model": "m"})
-    return UpstreamClient("large", upstream, "the-key", RequestLimits())
+    return UpstreamEndpoint("large", upstream, "the-key", RequestLimits())
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def client(kind: str) -> UpstreamClient:
 def test_the_key_is_in_the_header_that_the_upstream_reads(
     kind: str, operation: Operation, name: str, value: str
 ) -> None:
-    sent = client(kind).request_headers(operation, {"authorization": "of the client", "x-api-key": "of the client"})
+    sent = endpoint(kind).request_headers(operation, {"authorization": "of the client", "x-api-key": "of the client"})
     assert sent[name] == value
 
 
@@ -42,4 +42,4 @@ def test_the_key_is_in_the_header_that_the_upstream_reads(
 def test_anthropics_version_is_the_clients_or_the_default(
     operation: Operation, given: dict[str, str], version: str | None
 ) -> None:
-    assert client("anthropic").request_headers(operation, given).get("anthropic-version") == version
+    assert endpoint("anthropic").request_headers(operation, given).get("anthropic-version") == version
