@@ -87,6 +87,25 @@ async def test_a_client_that_leaves_the_queue_frees_its_place(start: Start, upst
     assert len(upstream.requests) == 2
 
 
+async def test_the_report_has_the_time_in_the_queue(start: Start, upstream: FaultyUpstream) -> None:
+    """It is empty for a request that did not wait, and known also if the client disconnects in the queue."""
+    first = {"url": f"http://127.0.0.1:{upstream.port}/v1", "concurrency": 1, "queue": 2}
+    address, client = await start({"first": first}, **PATIENT)
+    upstream.scripts.append([0.3, reply(COMPLETION), Then.KEEP])
+    running = asyncio.create_task(ask(client))
+    await asyncio.wait_for(upstream.received.wait(), DEADLINE)
+    waiting, cancelled = (asyncio.create_task(ask(client)) for _ in range(2))
+    await until(lambda: address.upstreams.states()["first"].waiting == 2)
+    cancelled.cancel()
+    await asyncio.gather(running, waiting)
+    await until(lambda: len(address.reports) == 3)
+    by_outcome = sorted((report.outcome, report.queued_seconds or 0) for report in address.reports)
+    (_, at_once), (_, later), (outcome, until_disconnect) = by_outcome
+    assert (at_once, outcome) == (0, "client_disconnected")
+    assert 0.1 < later < DEADLINE
+    assert until_disconnect > 0
+
+
 @pytest.fixture
 async def raw(start: Start, upstream: FaultyUpstream) -> AsyncIterator[tuple[Address, socket.socket]]:
     """A client's socket with a request in progress."""
