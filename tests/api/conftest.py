@@ -30,7 +30,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
-class LlmRequest:
+class ReceivedRequest:
     headers: Mapping[str, str]
     content: bytes
 
@@ -53,13 +53,13 @@ class Upstream:
 
     url: str = ""
     answer: Handler = completion
-    requests: list[LlmRequest] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reply(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET":  # a health probe
             return web.json_response({"object": "list", "data": []})
-        self.requests.append(LlmRequest(request.headers, await request.read()))
+        self.requests.append(ReceivedRequest(request.headers, await request.read()))
         try:
             return await self.answer(request)
         except asyncio.CancelledError:
