@@ -9,7 +9,7 @@ import typer
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_repository, print_json
 from edge_router.controller.config import AbstainConfig, ConfigDocument, RouterConfig, UpstreamConfig, schema
 from edge_router.controller.config.references import label_problems, policy_problems
-from edge_router.controller.default_config import config_in_use
+from edge_router.controller.effective_config import effective_config
 from edge_router.controller.settings import Settings
 from edge_router.errors import ConfigError
 from edge_router.repository.policies import labels, policies
@@ -42,7 +42,7 @@ def check(
     try:
         settings = read(Settings)
         source = file or settings.routes
-        config = config_in_use(source, settings)
+        config = effective_config(source, settings)
         if unknown := _unknown(config, repository, overrides):
             raise ConfigDocument.read(source).error(unknown)
     except ConfigError as error:

@@ -20,7 +20,7 @@ from edge_router.controller.classifier import (
 )
 from edge_router.controller.classifier.decision import Decisions
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.default_config import config_in_use
+from edge_router.controller.effective_config import effective_config
 from edge_router.controller.routing import RequestContext, Router
 from edge_router.controller.settings import Settings
 from edge_router.pipeline import Pipeline
@@ -72,7 +72,7 @@ class DryRun:
         """The options' files, or the defaults. Raises ConfigError when the configuration names a label that the network
         does not have."""
         classifier = RepositoryClassifier(open_pipeline(repository, overrides))
-        config = config_in_use(routes, read(Settings), classifier.labels)
+        config = effective_config(routes, read(Settings), classifier.labels)
         config.check_labels(classifier.labels)
         return cls(config, classifier)
 

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from edge_router.cli.options import JsonOption, OverridesOption, RepositoryOption, open_pipeline, print_json
 from edge_router.contract import PROMPT_ROUTER_ENSEMBLE, short_name
-from edge_router.controller.classifier import ensemble_request
-from edge_router.controller.classifier.decision import Decisions, read_decisions
+from edge_router.controller.classifier import Decisions, ensemble_request, read_decisions
 from edge_router.errors import ConfigError
 from edge_router.training.data import Example, read
 from edge_router.training.metrics import Agreement

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_router.cli.options import JsonOption, print_json
-from edge_router.controller.auth import Key, KeyFile, digest, new_secret
+from edge_router.controller.auth import AccessKeyConfig, KeyFile, digest, new_secret
 from edge_router.errors import ConfigError, NotFoundError, RequestError
 from edge_router.validation import in_one_line
 
@@ -51,9 +51,9 @@ def add(
         "local_only": local_only,
     }
     try:
-        added = Key.model_validate(fields)
+        added = AccessKeyConfig.model_validate(fields)
     except ValidationError as error:
-        raise ConfigError(in_one_line(error, Key)) from None
+        raise ConfigError(in_one_line(error, AccessKeyConfig)) from None
     KeyFile(keys=[*existing, added]).write(file)
     typer.echo(secret)
 

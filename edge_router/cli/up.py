@@ -10,7 +10,7 @@ from edge_router.contract import ROUTER_CONTROLLER_PORT
 from edge_router.controller import demo
 from edge_router.controller.classifier.local import LocalClassifier
 from edge_router.controller.config import RouterConfig
-from edge_router.controller.default_config import config_in_use
+from edge_router.controller.effective_config import effective_config
 from edge_router.controller.runtime import Controller
 from edge_router.controller.server import prepare, serve
 from edge_router.controller.settings import Settings
@@ -44,11 +44,11 @@ def up(
     settings = read(Settings, **{name: value for name, value in options.items() if value is not None})
     access_keys = prepare(settings)
     pipeline = open_pipeline(repository, overrides)
-    config = config_in_use(routes, settings, pipeline.policy_labels())
+    config = effective_config(routes, settings, pipeline.policy_labels())
     controller = Controller(config, settings, file=routes, local=LocalClassifier(pipeline), keys=access_keys)
     for line in _banner(config, settings.host, settings.port):
         typer.echo(line)
-    serve(controller, more=demo.routes(config))
+    serve(controller, extra_routes=demo.routes(config))
 
 
 def _banner(config: RouterConfig, host: str, port: int) -> list[str]:

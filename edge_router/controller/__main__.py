@@ -7,7 +7,7 @@ import structlog
 from edge_router.asgi.process import configure_logging
 from edge_router.controller import demo
 from edge_router.controller.config import ollama_discovery
-from edge_router.controller.default_config import config_in_use
+from edge_router.controller.effective_config import effective_config
 from edge_router.controller.runtime import Controller
 from edge_router.controller.server import prepare, serve
 from edge_router.controller.settings import Settings
@@ -19,7 +19,7 @@ def main() -> None:
     try:
         settings = read(Settings)
         keys = prepare(settings)
-        config = config_in_use(settings.routes_file, settings)
+        config = effective_config(settings.routes_file, settings)
         controller = Controller(config, settings, file=settings.routes, keys=keys)
     except ConfigError as error:
         sys.exit(f"edge-router-controller: {error}")
@@ -32,7 +32,7 @@ def main() -> None:
             asked=ollama_discovery.address(settings.machine_host),
             hint="in Docker, Ollama must listen beyond loopback (OLLAMA_HOST=0.0.0.0); then restart the controller",
         )
-    serve(controller, more=demo_routes)
+    serve(controller, extra_routes=demo_routes)
 
 
 main()

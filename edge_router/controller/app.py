@@ -1,4 +1,4 @@
-"""The HTTP application: which endpoint answers at which path."""
+"""The HTTP application: the endpoint of each path."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from edge_router.asgi.types import Application, Receive, Scope, Send
 from edge_router.contract import AUTO_MODEL
 from edge_router.controller.api import PATHS, LlmRequest, Model, ModelCatalog, answer_dry_run
 from edge_router.controller.api.model_endpoints import ModelEndpoints, json_response, started_now
-from edge_router.controller.api.openapi import document
+from edge_router.controller.api.openapi import openapi_document
 from edge_router.controller.auth import RequestGuard, allowed_hosts
 from edge_router.controller.caller import Caller
 from edge_router.controller.config import RouterConfig
@@ -26,17 +26,17 @@ from edge_router.controller.runtime import Controller
 from edge_router.errors import RouterError
 
 
-def app(controller: Controller, more: Sequence[BaseRoute] = ()) -> Application:
-    """The ASGI application. `more`: further routes, such as those of the demo upstream."""
+def create_app(controller: Controller, extra_routes: Sequence[BaseRoute] = ()) -> Application:
+    """The ASGI application. `extra_routes`: those of the demo upstream, for example."""
     endpoints = Endpoints(controller)
     starlette = Starlette(
-        routes=[*endpoints.routes, *more],
+        routes=[*endpoints.routes, *extra_routes],
         lifespan=lambda _: controller.running(),
         exception_handlers={RouterError: router_error, HTTPException: http_error, Exception: unexpected_error},
     )
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        """Operations bypass Starlette, which would add a tenth to their cost."""
+        """Operations bypass Starlette's routing, which would add a tenth to their overhead."""
         is_post = scope["type"] == "http" and scope["method"] == "POST"
         exchange = endpoints.exchanges.get(scope["path"]) if is_post else None
         await (exchange or starlette)(scope, receive, send)
@@ -52,10 +52,10 @@ class Endpoints:
 
     def __init__(self, controller: Controller) -> None:
         self.exchanges = {path: ExchangeEndpoint(controller, spec) for path, spec in PATHS.items()}
-        """By path of an operation."""
+        """The endpoint of each operation, by path."""
         self._controller = controller
         self._models = ModelEndpoints(self._catalog, started_now(), controller.settings.receive_seconds)
-        self._openapi = msgspec.json.encode(document())
+        self._openapi = msgspec.json.encode(openapi_document())
 
     @property
     def routes(self) -> list[BaseRoute]:

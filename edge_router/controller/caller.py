@@ -1,4 +1,4 @@
-"""The caller of a request: the rights of its access key."""
+"""The caller of a request: name and rights of its access key."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Caller:
-    """`name`: the access key's, None when no keys are in use. `models`: names of upstreams or models that the caller
-    may use, None for all. `local_only`: its requests must stay on this device or the local network."""
+    """`name`: that of the access key; None if no keys are in use. `models`: names of upstreams or models that the
+    caller may use; None for all. `local_only`: its requests must stay on this device or the local network."""
 
     name: str | None = None
     models: AbstractSet[str] | None = None

@@ -16,7 +16,7 @@ from edge_router.errors import RequestError
 PATH = "/demo/v1"
 SMALL, LARGE = "demo-small", "demo-large"
 BODY_BYTES, BODY_SECONDS = 64 * 2**20, 15.0
-"""Limits of one request; its prompt is not looked at."""
+"""Limits of one request."""
 ANSWER = (
     "This is edge-router's built-in demo upstream, not a language model. Your prompt was classified on this machine "
     "and routed to {model}. Start Ollama, or name your own upstreams in a routes file, to get real answers."

@@ -1,4 +1,4 @@
-"""The response to an error, in the format of the API that the client uses."""
+"""Responses to errors in the format of the client's API, and the request id that they carry."""
 
 import math
 import random
@@ -19,7 +19,7 @@ from edge_router.errors import RouterError
 FAILED = f"the controller failed on this request; its log names the error by the {REQUEST_ID_HEADER}"
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
-"""A client's request id that may stand in a header and in a log line."""
+"""A request id from a client that is safe in a header and in a log line."""
 
 log = structlog.get_logger()
 
@@ -30,7 +30,8 @@ def request_headers(scope: Scope) -> dict[str, str]:
 
 
 def request_id(headers: Mapping[str, str]) -> str:
-    """The client's own when it is one short word of printable ASCII, else a new one. `headers`: names in lower case."""
+    """The client's request id if it is short printable ASCII without spaces, else a new one. `headers`: names in lower
+    case."""
     given = headers.get(REQUEST_ID_HEADER)
     return given if given is not None and _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
@@ -46,7 +47,7 @@ def error_headers(error: RouterError) -> dict[str, str]:
 
 
 def refusal(error: RouterError, body: bytes, id_: str, more: Mapping[str, str]) -> SimpleResponse:
-    """`body`: the error in its API's format. `id_`: the request's. `more`: further headers."""
+    """The response to an error. `body`: the error in the client's format. `id_`: the request id. `more`: headers."""
     headers = {"content-type": "application/json", REQUEST_ID_HEADER: id_, **more, **error_headers(error)}
     return SimpleResponse(error.status, body, headers)
 

@@ -1,4 +1,4 @@
-"""One request, top to bottom: access, body, plan, answer, record."""
+"""One HTTP exchange from start to end: authentication, body, plan, forwarding, telemetry."""
 
 import time
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class ExchangeEndpoint:
 
 
 async def plan_request(runtime: Runtime, request: LlmRequest, caller: Caller, headers: Mapping[str, str]) -> Plan:
-    """Raises what `Router.plan` raises."""
+    """Plans a request of `caller` at the present time. Raises what `Router.plan` raises."""
     now = datetime.now().astimezone()
     return await runtime.router.plan(request, RequestContext(headers, caller, runtime.upstreams.is_up, now))
 
@@ -51,7 +51,7 @@ def check_body_size(body: bytes, request: LlmRequest, limits: RequestLimits) -> 
 
 
 class Exchange:
-    """One request and its answer. It alone fills the request's record."""
+    """One request and its answer. Only this class fills the request's record."""
 
     def __init__(self, controller: Controller, spec: OperationSpec, scope: Scope, receive: Receive, send: Send) -> None:
         self._controller = controller

@@ -1,4 +1,4 @@
-"""The controller at run time: what a configuration becomes, and how it is replaced while requests are in progress."""
+"""The controller at run time: the objects built from a configuration, and their replacement by a reload."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ READY_SECONDS = 5
 
 @dataclass
 class Runtime:
-    """The parts that depend on the configuration."""
+    """The objects that depend on the configuration. A reload replaces them together."""
 
     config: RouterConfig
     settings: Settings
@@ -67,7 +67,7 @@ class Runtime:
         self._health = asyncio.create_task(self.upstreams.watch())
 
     async def start_instead_of(self, old: Self) -> None:
-        """Returns once this runtime can do what `old` does."""
+        """Starts before `old` is closed. Returns once the classifier is ready, or after READY_SECONDS."""
         self._health = asyncio.create_task(self.upstreams.watch())
         if self.classifier is old.classifier:
             self.classifier.check_labels = self.config.check_labels
@@ -77,7 +77,7 @@ class Runtime:
                 await asyncio.wait_for(self.classifier.ready.wait(), READY_SECONDS)
 
     async def close(self, successor: Self | None = None) -> None:
-        """Ends the background tasks but those that `successor` has kept. Requests in progress go on."""
+        """Ends the background tasks, except those that `successor` still uses. Requests in progress go on."""
         if self._health:
             self._health.cancel()
         if successor is None or successor.classifier is not self.classifier:
@@ -85,7 +85,7 @@ class Runtime:
 
 
 class Controller:
-    """Everything that requests share. A reload replaces `runtime` whole: a request keeps the one it began with."""
+    """Everything that requests share. A reload replaces `runtime`; a request in progress keeps the old one."""
 
     runtime: Runtime
 
@@ -148,8 +148,10 @@ class Controller:
 
 
 def _classifier_config(config: RouterConfig, settings: Settings, local: InProcessClassifier | None) -> ClassifierConfig:
-    """The file's settings, replaced by those of the environment. Without a network in this process and without a URL it
-    names the compose stack's router-server."""
+    """The file's settings, overridden by the environment.
+
+    The URL is that of the compose stack's router-server if none is given and no network runs in this process.
+    """
     urls = settings.classifier_url or config.classifier.urls or ([] if local else [COMPOSE_CLASSIFIER])
     budget = settings.classifier_budget_ms or config.classifier.budget_ms
     return config.classifier.model_copy(update={"urls": urls, "budget_ms": budget})

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge_router.controller.auth import Key, KeyFile, digest
+from edge_router.controller.auth import AccessKeyConfig, KeyFile, digest
 from edge_router.controller.config import RouterConfig
 from tests.api.conftest import Upstream
 from tests.support.controller import Control, GivenClassifier
@@ -34,7 +34,7 @@ def keys(tmp_path: Path) -> Path:
 def write(file: Path, **more: Any) -> None:
     """`SECRET` is the phone's, which may do as `more` says."""
     given = {"name": "phone", "sha256": digest(SECRET.encode()).hex(), **more}
-    KeyFile(keys=[Key.model_validate(given)]).write(file)
+    KeyFile(keys=[AccessKeyConfig.model_validate(given)]).write(file)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from edge_router.controller.auth import Key, KeyFile, digest
+from edge_router.controller.auth import AccessKeyConfig, KeyFile, digest
 from edge_router.controller.telemetry.telemetry import TRACES_VARIABLE
 from tests.api.conftest import Handler, RouterServer, Serve, Upstream, completion
 from tests.support.controller import answering
@@ -129,7 +129,7 @@ async def collector(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Collector:
 async def process(
     tmp_path: Path, routes_file: Path, server: RouterServer, collector: Collector
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, aiohttp.ClientSession]]:
-    KeyFile(keys=[Key(name="phone", sha256=digest(KEY.encode()).hex())]).write(tmp_path / "keys.yaml")
+    KeyFile(keys=[AccessKeyConfig(name="phone", sha256=digest(KEY.encode()).hex())]).write(tmp_path / "keys.yaml")
     port = unused_port()
     variables = {
         "ROUTES": routes_file,

@@ -5,7 +5,7 @@ import re
 import aiohttp
 from starlette.routing import Route
 
-from edge_router.controller.api.openapi import document
+from edge_router.controller.api.openapi import openapi_document
 from edge_router.controller.app import Endpoints
 from edge_router.controller.config import RouterConfig
 from edge_router.controller.runtime import Controller
@@ -25,4 +25,4 @@ async def test_each_path_of_the_document_answers_its_methods(client: aiohttp.Cli
 async def test_each_path_that_answers_is_documented(routes: RouterConfig) -> None:
     answering = Endpoints(Controller(routes, Settings())).routes
     paths = {re.sub(r":\w+}", "}", route.path) for route in answering if isinstance(route, Route)}
-    assert paths == document()["paths"].keys()
+    assert paths == openapi_document()["paths"].keys()

@@ -11,7 +11,7 @@ import aiohttp
 
 from edge_router.asgi.process import serve_http
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.app import app
+from edge_router.controller.app import create_app
 from edge_router.controller.auth import AccessKeys
 from edge_router.controller.classifier import Labels
 from edge_router.controller.classifier.decision import Decision, Decisions
@@ -77,7 +77,9 @@ async def controllers() -> AsyncIterator[Control]:
             taken = Settings.model_validate({"port": port, "classifier_budget_ms": PATIENT_MS, **settings})
             keys = AccessKeys(taken.keys) if taken.keys else None
             controller = Controller(routes, taken, local=classifier, keys=keys)
-            serving = serve_http(app(controller), "127.0.0.1", port, stopped, receive_seconds=taken.receive_seconds)
+            serving = serve_http(
+                create_app(controller), "127.0.0.1", port, stopped, receive_seconds=taken.receive_seconds
+            )
             stack.push_async_callback(asyncio.wait_for, asyncio.create_task(serving), timeout=30)
             stack.callback(stopped.set)
             client = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))

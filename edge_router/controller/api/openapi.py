@@ -57,7 +57,7 @@ ERROR = {
 OLLAMA_ERROR = {"type": "object", "required": ["error"], "properties": {"error": STRING}}
 
 
-def document() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """An OpenAPI 3.1 document."""
     return {
         "openapi": "3.1.0",

@@ -1,4 +1,4 @@
-"""Identifies the caller of a request by the access key in its headers."""
+"""Finds the caller of a request by its access key, and enforces the key's rate limits."""
 
 from collections.abc import Iterable
 from typing import TypeAlias
@@ -15,14 +15,14 @@ AUTHORIZATION = b"authorization"
 KEY_HEADERS = (AUTHORIZATION, b"x-api-key")
 ANONYMOUS = Caller()
 REFUSAL = "no valid access key; send one as Authorization: Bearer KEY, or as x-api-key: KEY"
-"""The same for every reason, so that it reveals nothing about the keys that exist."""
+"""The same message for each reason, so that it reveals nothing about existing keys."""
 
 
 class Authenticator:
-    """Checks keys and their limits."""
+    """Authenticates requests and counts what each access key uses."""
 
     def __init__(self, keys: AccessKeys | None) -> None:
-        """None: no key is needed."""
+        """`keys`: None if no key is needed."""
         self._keys = keys
         self._limiter = RateLimiter()
 
@@ -44,8 +44,10 @@ class Authenticator:
 
 
 def _secret(headers: Headers) -> bytes:
-    """The one key in all headers. Empty if there is none, if a header is repeated, or if two headers differ: a proxy in
-    front may have checked the other one."""
+    """The secret in the headers; empty if there is none, if a header is repeated or if two headers differ.
+
+    With two different secrets, a proxy in front of the controller may have checked the other one.
+    """
     found = [(name, value) for name, value in headers if name in KEY_HEADERS]
     secrets = {_bearer(value) if name == AUTHORIZATION else value for name, value in found}
     is_repeated = len(found) > len({name for name, _ in found})

@@ -1,9 +1,9 @@
-"""The file of access keys: their names, digests and limits. The keys themselves are not in it.
+"""The file of access keys: names, digests and limits, without the secrets.
 
 keys:
 - {name: phone, sha256: 9f86d0..., models: [local], requests_per_minute: 60, tokens_per_minute: 20000, local_only: true}
 
-A SHA-256 digest is enough, without the slow hash that passwords need: a key is 256 random bits.
+SHA-256 is enough: a secret is 256 random bits, so it needs no slow hash as a password does.
 """
 
 import base64
@@ -26,8 +26,8 @@ PREFIX = "er-"
 OWNER_ONLY = 0o600
 
 
-class Key(ConfigSection):
-    """One access key."""
+class AccessKeyConfig(ConfigSection):
+    """One access key as the file has it."""
 
     name: str = Field(
         min_length=1,
@@ -47,9 +47,9 @@ class Key(ConfigSection):
 
 
 class KeyFile(ConfigSection):
-    """A whole file."""
+    """A whole file of access keys."""
 
-    keys: Sequence[Key] = ()
+    keys: Sequence[AccessKeyConfig] = ()
 
     @classmethod
     def read(cls, file: Path) -> Self:

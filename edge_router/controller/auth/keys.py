@@ -1,4 +1,4 @@
-"""The access keys in use. A change of their file is read without a restart."""
+"""The access keys in use, reloaded when their file changes."""
 
 import hmac
 import time
@@ -9,20 +9,20 @@ from typing import Self
 import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute
 
-from edge_router.controller.auth.key_file import Key, KeyFile, digest
+from edge_router.controller.auth.key_file import AccessKeyConfig, KeyFile, digest
 from edge_router.controller.caller import Caller
 from edge_router.controller.config import WatchedFile
 from edge_router.errors import ConfigError
 
 CHECK_SECONDS = 1.0
-"""Time between two checks of the file; a revoked key works that much longer at most."""
+"""Time between two checks of the file: a revoked key works at most that much longer."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class AccessKey:
-    """One key: its caller, and what the caller may use in a minute; None means no limit."""
+    """One access key. `requests` and `tokens`: limits a minute; None means no limit."""
 
     caller: Caller
     digest: bytes
@@ -30,14 +30,14 @@ class AccessKey:
     tokens: RateLimitItem | None
 
     @classmethod
-    def of(cls, key: Key) -> Self:
+    def of(cls, key: AccessKeyConfig) -> Self:
         models = None if key.models is None else frozenset(key.models)
         requests, tokens = map(_per_minute, (key.requests_per_minute, key.tokens_per_minute))
         return cls(Caller(key.name, models, key.local_only), bytes.fromhex(key.sha256), requests, tokens)
 
 
 class AccessKeys:
-    """All keys of a file."""
+    """The keys of one file."""
 
     def __init__(self, file: Path) -> None:
         """Raises ConfigError."""
@@ -63,7 +63,7 @@ class AccessKeys:
         self._by_name = {key.caller.name: key for key in keys}
 
     def _reload_if_changed(self) -> None:
-        """A file that is missing or wrong changes nothing: it must neither shut everyone out nor let anyone in."""
+        """Keeps the present keys if the file is missing or invalid: that must neither revoke nor admit a key."""
         self._checked = time.monotonic()
         if not self._watched.has_changed():
             return

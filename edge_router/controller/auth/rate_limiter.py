@@ -1,4 +1,4 @@
-"""Limits the requests and tokens of each access key in a minute."""
+"""Rate limits of access keys: requests and tokens a minute."""
 
 import math
 import time
@@ -15,8 +15,10 @@ REQUESTS, TOKENS = "requests", "tokens"
 
 
 class RateLimiter:
-    """Requests are counted when they arrive, in a moving window. Tokens are counted after the answer, also beyond the
-    limit: a fixed window allows that, a moving one would drop them."""
+    """Counts requests when they arrive, in a moving window, and tokens after the answer, in a fixed window.
+
+    Tokens are counted even above the limit; a moving window would drop them.
+    """
 
     def __init__(self) -> None:
         storage = MemoryStorage()

@@ -1,10 +1,10 @@
-"""Refuses requests by their headers, before authentication: too many, or a host or origin that is not allowed."""
+"""ASGI middleware that checks headers before authentication: their number and size, `Host` and `Origin`."""
 
 from collections.abc import Sequence
 
 from edge_router.asgi.types import Application, Receive, Scope, Send
 from edge_router.controller.api import error_format_of
-from edge_router.controller.auth.hosts import AllowedHosts
+from edge_router.controller.auth.allowed_hosts import AllowedHosts
 from edge_router.controller.error_response import refusal, request_headers, request_id
 from edge_router.errors import ForbiddenError, RequestError, RouterError
 
@@ -17,10 +17,10 @@ class HeadersTooLargeError(RequestError):
 
 
 class RequestGuard:
-    """ASGI middleware that passes on the requests that it allows."""
+    """Refuses requests whose headers are too many, too large or not allowed."""
 
     def __init__(self, app: Application, hosts: AllowedHosts | None) -> None:
-        """`hosts`: None allows any name; requests must then have an access key."""
+        """`hosts`: None allows any name."""
         self._app = app
         self._hosts = hosts
 

@@ -14,7 +14,8 @@ from edge_router.controller.classifier.classification import (
     PromptClassifier,
 )
 from edge_router.controller.classifier.decision import Decision, Decisions
-from edge_router.controller.classifier.remote import RemoteClassifier, ensemble_decisions, ensemble_request
+from edge_router.controller.classifier.ensemble import ensemble_decisions, ensemble_request, read_decisions
+from edge_router.controller.classifier.remote import RemoteClassifier
 
 __all__ = [
     "Classification",
@@ -30,4 +31,5 @@ __all__ = [
     "RemoteClassifier",
     "ensemble_decisions",
     "ensemble_request",
+    "read_decisions",
 ]

@@ -1,4 +1,4 @@
-"""Earlier decisions, keyed by a hash of the classified text. The text itself is not kept."""
+"""A cache of decisions, keyed by a hash of the classified text. It does not hold the text."""
 
 import secrets
 import time

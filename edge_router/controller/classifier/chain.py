@@ -1,4 +1,4 @@
-"""The chain of classifiers: a router-server first, then the network in this process, then earlier decisions."""
+"""The chain of classifiers: router-servers, then the network in this process, then cached decisions."""
 
 import asyncio
 import contextlib
@@ -75,7 +75,7 @@ class ClassifierChain:
         return self._pool.replicas if self._pool else ()
 
     def start(self) -> None:
-        """Begins to look for the classifiers. Must be called in the event loop that classifies."""
+        """Starts the search for classifiers. Must be called in the event loop that classifies."""
         self._background.append(asyncio.create_task(self._discover()))
         if self._pool:
             self._background.append(asyncio.create_task(self._pool.watch()))
@@ -103,7 +103,7 @@ class ClassifierChain:
         return None if classification.source in live else classification.reason
 
     async def _classify_once(self, key: bytes, text: str) -> Classification:
-        """Concurrent requests for the same text share one run; a request that is cancelled leaves it to the others."""
+        """Concurrent requests with the same text share one run, which continues if one of the requests is cancelled."""
         run = self._in_flight.get(key)
         if run is None:
             run = self._in_flight[key] = asyncio.create_task(self._classify_with_fallback(key, text))
@@ -170,7 +170,7 @@ class ClassifierChain:
             self.cache.put(key, decisions, fresh=source == self._steps[0][0])
 
     async def _discover(self) -> None:
-        """Refreshes the labels for ever: a server may start or change, and the configuration may change."""
+        """Refreshes the labels until cancelled: a server or the configuration may change at any time."""
         changed = self._pool.changed if self._pool else asyncio.Event()
         while True:
             if self._pool:

@@ -1,4 +1,4 @@
-"""What the controller asks a classifier for, and what it gets back."""
+"""The interfaces of classifiers, and the result of a classification."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -48,7 +48,7 @@ class Classification:
 
 
 class PromptClassifier(Protocol):
-    """What routing asks: it answers within a time budget, whatever happens to the classifiers behind it."""
+    """The classifier that routing uses. It answers within a time budget, even if the classifiers behind it fail."""
 
     @property
     def labels(self) -> Labels | None:
@@ -74,7 +74,7 @@ class Classifier(Protocol):
 
 
 class InProcessClassifier(Classifier, Protocol):
-    """A classifier in this process: a run that has begun goes on when its request has ended."""
+    """A classifier in this process. A run that has begun continues after its request has ended."""
 
     seconds: float
     """The duration of one of the slower recent runs."""

@@ -1,4 +1,4 @@
-"""The network in this process as a classifier."""
+"""The pipeline in this process as a classifier."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ import structlog
 from edge_router.contract import PROMPT_ROUTER_ENSEMBLE
 from edge_router.controller.classifier.classification import InProcessClassifier, Labels
 from edge_router.controller.classifier.decision import Decisions
-from edge_router.controller.classifier.remote import ensemble_decisions, ensemble_request
+from edge_router.controller.classifier.ensemble import ensemble_decisions, ensemble_request
 from edge_router.errors import RouterError
 from edge_router.pipeline import Pipeline
 from edge_router.tensors import Tensors

@@ -1,10 +1,10 @@
-"""A router-server as a classifier: V2 requests and replies as decisions."""
+"""A router-server as a classifier, over the V2 inference protocol."""
 
-from edge_router.contract import INPUT, PROMPT_ROUTER_ENSEMBLE, output_prefix, policies
+from edge_router.contract import PROMPT_ROUTER_ENSEMBLE, output_prefix, policies
 from edge_router.controller.classifier.classification import Labels
-from edge_router.controller.classifier.decision import Decisions, read_decisions
+from edge_router.controller.classifier.decision import Decisions
+from edge_router.controller.classifier.ensemble import ensemble_decisions, ensemble_request
 from edge_router.errors import RequestError
-from edge_router.tensors import Tensors, text_tensor
 from edge_router.v2.client import Client, ResponseError
 
 
@@ -32,21 +32,3 @@ class RemoteClassifier:
             # The original message may quote the server's reply, and that may hold the prompt.
             raise ResponseError(f"{PROMPT_ROUTER_ENSEMBLE}: the server's answer is not V2") from error
         return ensemble_decisions(outputs, labels)
-
-
-def ensemble_request(text: str) -> Tensors:
-    """The input tensors that classify `text`. Raises RequestError when it is not valid Unicode."""
-    try:
-        return {INPUT: text_tensor([text.encode()])}
-    except UnicodeEncodeError as error:
-        raise RequestError(
-            f"the prompt holds a lone surrogate at character {error.start}; send valid Unicode"
-        ) from None
-
-
-def ensemble_decisions(outputs: Tensors, labels: Labels) -> Decisions:
-    """The decisions in an ensemble's output tensors. Raises ResponseError when they do not match `labels`."""
-    try:
-        return read_decisions(outputs, labels)
-    except (KeyError, ValueError) as error:
-        raise ResponseError(f"{PROMPT_ROUTER_ENSEMBLE}: the answer does not match the server's labels") from error

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from edge_router.controller.api import PATHS, Operation
-from edge_router.controller.api.openapi import SCHEMAS, document
+from edge_router.controller.api.openapi import SCHEMAS, openapi_document
 
-DOCUMENT = document()
+DOCUMENT = openapi_document()
 METHODS = {"get", "post", "delete"}
 
 

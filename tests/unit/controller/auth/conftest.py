@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.controller.auth import Key, KeyFile, digest, keys
+from edge_router.controller.auth import AccessKeyConfig, KeyFile, digest, keys
 
 SECRET = "er-" + "s" * 43
 OTHER = "er-" + "o" * 43
 
 
-def key(name: str, secret: str, **more: object) -> Key:
-    return Key.model_validate({"name": name, "sha256": digest(secret.encode()).hex(), **more})
+def key(name: str, secret: str, **more: object) -> AccessKeyConfig:
+    return AccessKeyConfig.model_validate({"name": name, "sha256": digest(secret.encode()).hex(), **more})
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_router.controller.auth import Key, KeyFile, digest, new_secret
+from edge_router.controller.auth import AccessKeyConfig, KeyFile, digest, new_secret
 from edge_router.errors import ConfigError
 
 DIGEST = "0" * 64
@@ -13,7 +13,9 @@ DIGEST = "0" * 64
 
 def test_what_is_written_is_what_is_read_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "keys.yaml"
-    kept = KeyFile(keys=[Key(name="phone", sha256=DIGEST, models=["small"], tokens_per_minute=5, local_only=True)])
+    kept = KeyFile(
+        keys=[AccessKeyConfig(name="phone", sha256=DIGEST, models=["small"], tokens_per_minute=5, local_only=True)]
+    )
     kept.write(file)
     assert KeyFile.read(file) == kept
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

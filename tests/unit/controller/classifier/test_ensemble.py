@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_router.contract import COMPLEXITY_ROUTER, TASK_ROUTER
-from edge_router.controller.classifier.decision import Decision, read_decisions
+from edge_router.controller.classifier import Decision, read_decisions
 from edge_router.tensors import text_tensor
 
 LABELS = {TASK_ROUTER: ["Chatbot", "Code"], COMPLEXITY_ROUTER: ["Reasoning", "Creativity"]}

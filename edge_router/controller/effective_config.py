@@ -1,4 +1,4 @@
-"""The configuration in use: the routes file's, else one for the Ollama of this machine, else one for the demo."""
+"""The effective configuration: that of the routes file, else a default for Ollama on this machine or for the demo."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,13 +16,13 @@ SEED: Final[Mapping[str, Mapping[str, object]]] = {
     TASK_ROUTER: {"routes": dict.fromkeys(LARGE_TASKS, "large")},
     COMPLEXITY_ROUTER: {"score": [{"at_least": DEMANDING, "upstream": "large"}]},
 }
-"""What leads to the large model, for the policies of the shipped repository."""
+"""Routes to the large model in the default configuration, for the policies of the shipped repository."""
 
 
-def config_in_use(
+def effective_config(
     file: Path | None, settings: Settings, labels: Mapping[str, Sequence[str]] | None = None
 ) -> RouterConfig:
-    """Return the configuration of `file`; without a file, or for a file that holds only comments, the default one.
+    """Return the configuration of `file`, or the default one if there is no file or it holds only comments.
 
     The default sends prompts to Ollama's smallest and largest model, or to the demo if no Ollama answers. `labels`: by
     policy, of the classifier if it is known; the default then has its policies, and sends to "large" by labels that it
@@ -39,7 +39,7 @@ def config_in_use(
 
 
 def _policy(name: str, labels: Sequence[str]) -> Mapping[str, object]:
-    """The seed's routes for labels that there are; empty for a policy that the seed does not know."""
+    """The seed's settings without routes for missing labels; empty for a policy that is not in the seed."""
     seed = SEED.get(name, {})
     routes = seed.get("routes")
     if not isinstance(routes, Mapping):
