@@ -72,7 +72,7 @@ class Endpoints:
         ]
 
     async def route(self, request: Request) -> Response:
-        """Where a request would go. Nothing is sent to an upstream."""
+        """Answers a dry run with the routing decision. Sends nothing to an upstream."""
         caller = self._controller.authenticator.authenticate(request.scope["headers"])
         runtime, settings = self._controller.runtime, self._controller.settings
         body = await read_body(

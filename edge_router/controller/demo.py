@@ -44,7 +44,7 @@ class _ChatRequest(msgspec.Struct):
 
 
 async def chat_completions(request: Request) -> Response:
-    """Raises RequestError."""
+    """Answers a chat with ANSWER. Raises RequestError."""
     body = await read_body(request.scope, request.receive, limit=BODY_BYTES, seconds=BODY_SECONDS)
     try:
         chat = msgspec.json.decode(body, type=_ChatRequest)

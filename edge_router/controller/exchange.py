@@ -44,8 +44,10 @@ async def plan_request(runtime: Runtime, request: LlmRequest, caller: Caller, he
 
 
 def check_body_size(body: bytes, request: LlmRequest, limits: RequestLimits) -> None:
-    """Raises BodyTooLargeError. Any body may be read up to the limit for images; only a large one is searched for
-    them, because that parses all messages."""
+    """Raises BodyTooLargeError for a body above `body_bytes` without images.
+
+    Only a large body is searched for images, because that parses all messages.
+    """
     if len(body) > limits.body_bytes and not request.features.images:
         raise BodyTooLargeError.beyond(limits.body_bytes)
 

@@ -8,7 +8,7 @@ from edge_router.controller.api.dry_run import answer_dry_run
 from edge_router.controller.api.error_format import ErrorFormat
 from edge_router.controller.api.event_stream import EVENT_STREAM, JSON_LINES, EventStreamParser, JsonLinesParser
 from edge_router.controller.api.json_request import BYTES_PER_TOKEN
-from edge_router.controller.api.messages import Message
+from edge_router.controller.api.message import Message
 from edge_router.controller.api.model_catalog import Model, ModelCatalog, ModelNotFoundError
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.operation_spec import OperationSpec

@@ -1,9 +1,9 @@
-"""Anthropic's request. Counting its tokens takes the same request."""
+"""Anthropic's request, for its Messages API and for counting tokens."""
 
 from functools import cached_property
 
 from edge_router.controller.api.json_request import JsonRequest
-from edge_router.controller.api.messages import Message, read_messages
+from edge_router.controller.api.message import Message, read_messages
 from edge_router.controller.api.openai import check_messages, message_list
 
 
@@ -23,5 +23,5 @@ class MessagesRequest(JsonRequest):
 
     @cached_property
     def messages(self) -> list[Message]:
-        """The result of a tool is a part of a user's message; it is no part of its text."""
+        """A tool's result is in a message of the user, but not in that message's text."""
         return read_messages(message_list(self))

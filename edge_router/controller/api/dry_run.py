@@ -1,4 +1,4 @@
-"""`POST /v1/route`: where a request would go, and why. Nothing is sent to an upstream."""
+"""`POST /v1/route`: a dry run that returns the routing decision and sends nothing to an upstream."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

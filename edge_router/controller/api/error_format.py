@@ -1,6 +1,6 @@
-"""The form that each API gives to an error.
+"""The error formats of the APIs.
 
-All but Ollama's contain OpenAI's error object: {"error": {"message", "type", "param", "code"}}.
+All formats but Ollama's contain OpenAI's error object: {"error": {"message", "type", "param", "code"}}.
 """
 
 from collections.abc import Mapping

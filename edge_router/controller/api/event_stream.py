@@ -1,4 +1,4 @@
-"""Incremental parsers of streamed answers: server-sent events and JSON lines. They accept pieces cut at any byte."""
+"""Incremental parsers of server-sent events and JSON lines. A piece may begin and end at any byte."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class LineParser:
-    """Complete lines, ended by LF, CRLF or CR."""
+    """Splits bytes into lines, ended by LF, CRLF or CR."""
 
     def __init__(self) -> None:
         self._rest = b""

@@ -1,4 +1,4 @@
-"""The base of all APIs' requests: fields that pass through unchanged, a model, and messages parsed on first use."""
+"""The base class of all APIs' requests. Fields pass through unchanged; messages are parsed on first use."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import msgspec
 
 from edge_router.contract import ROUTER_FIELD
-from edge_router.controller.api.messages import Message
+from edge_router.controller.api.message import Message
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.prompt_text import is_background_task
 from edge_router.controller.api.request import RequestFeatures, RoutingHint, UpstreamRequest
@@ -75,7 +75,7 @@ class JsonRequest(ABC):
     @cached_property
     @abstractmethod
     def messages(self) -> Sequence[Message]:
-        """Raises RequestError."""
+        """The messages of the conversation; empty for embeddings. Raises RequestError."""
 
     @property
     def stream(self) -> bool:

@@ -1,4 +1,4 @@
-"""Parts of the JSON schemas of requests, for `/openapi.json`."""
+"""Building blocks of the requests' JSON schemas, for `/openapi.json`."""
 
 from collections.abc import Mapping
 from typing import Any

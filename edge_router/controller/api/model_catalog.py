@@ -31,7 +31,7 @@ class Model:
 
 
 class ModelCatalog:
-    """Each name once: first the names that are routed, then the models of the upstreams."""
+    """Lists each name once: first `auto` and the policies, then the models of the upstreams."""
 
     def __init__(self, routed_names: Iterable[str], served: Iterable[Model]) -> None:
         """`routed_names`: `auto` and the policies. `served`: models of the upstreams that are up."""

@@ -1,4 +1,4 @@
-"""Endpoints about models and the server itself, by OpenAI's and Ollama's API: lists, versions, one model's details."""
+"""The endpoints of OpenAI's and Ollama's APIs that list models, show one model, and tell the server's version."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -122,7 +122,7 @@ def _model_name(content: bytes) -> str:
 
 
 def _capabilities(model: Model) -> list[str]:
-    """What passes through the router. Only the upstream knows whether the model makes use of it."""
+    """Capabilities that the router passes through. Only the upstream knows whether the model has them."""
     return list(
         dict.fromkeys(
             capability

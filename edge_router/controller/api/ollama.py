@@ -1,4 +1,4 @@
-"""Ollama's requests. For an upstream that does not speak them they are translated to OpenAI's API where possible."""
+"""Ollama's requests. They are translated to OpenAI's API, where possible, for upstreams that do not speak Ollama's."""
 
 import time
 from abc import abstractmethod
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from edge_router.controller.api.json_request import NULL, JsonRequest
-from edge_router.controller.api.messages import Message, read_messages
+from edge_router.controller.api.message import Message, read_messages
 from edge_router.controller.api.openai import message_list
 from edge_router.controller.api.operation import Operation
 from edge_router.controller.api.request import UpstreamRequest

@@ -1,4 +1,4 @@
-"""OpenAI's requests. Chats and completions may carry the old contract's field."""
+"""OpenAI's requests. A chat or a completion may have the old contract's field `nim-llm-router`."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -9,7 +9,7 @@ import msgspec
 
 from edge_router.contract import ROUTER_FIELD, STRATEGY_MANUAL, STRATEGY_TRITON
 from edge_router.controller.api.json_request import JsonRequest
-from edge_router.controller.api.messages import Message, read_messages, starts_with
+from edge_router.controller.api.message import Message, read_messages, starts_with
 from edge_router.controller.api.request import RoutingHint
 from edge_router.errors import RequestError
 
@@ -55,8 +55,8 @@ class CompletionRequest(RouterFieldRequest):
 
     @cached_property
     def messages(self) -> list[Message]:
-        """One message of all prompts: a list of prompts is routed as one. Prompts given as token numbers are left
-        out."""
+        """One message with all prompts, because a list of prompts is routed as a whole. Prompts given as token numbers
+        are omitted."""
         prompt = self.value("prompt")
         prompts = prompt if isinstance(prompt, list) else [prompt]
         return [Message("user", "\n".join(text for text in prompts if isinstance(text, str)))]
@@ -85,13 +85,13 @@ class ResponseRequest(JsonRequest):
 
 
 def check_messages(request: JsonRequest) -> None:
-    """Raises RequestError."""
+    """Checks that there is at least one message. Raises RequestError."""
     if not message_list(request):
         raise RequestError("messages must be a list with at least one message")
 
 
 def message_list(request: JsonRequest) -> list[msgspec.Raw]:
-    """The items of `messages`, not parsed any further. Raises RequestError."""
+    """The items of `messages`, not yet parsed. Raises RequestError."""
     messages: list[msgspec.Raw] = request.read("messages", list[msgspec.Raw], "a list with at least one message")
     if not all(starts_with(message, "{") for message in messages):
         raise RequestError("every item of messages must be an object with role and content")

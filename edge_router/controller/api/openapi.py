@@ -1,4 +1,4 @@
-"""`/openapi.json`: every path, the schemas of its requests and the form of its errors."""
+"""`/openapi.json`: each path, its request schema and its error format."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ POSTS = {
     "/v1/route": ("route", "where a request would go, and why"),
     "/api/show": ("show", "one model, as Ollama describes it"),
 }
-"""(schema, summary) of the requests with a body that are no operation of an LLM."""
+"""(schema, summary) by path, for requests with a body that are not operations of an LLM."""
 GETS = {
     "/v1/models": "the models that a client may name",
     "/v1/models/{name}": "one of these models",

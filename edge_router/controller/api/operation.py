@@ -1,10 +1,10 @@
-"""The operations that a client may ask of an LLM."""
+"""The operations of LLMs that clients may request."""
 
 from enum import StrEnum
 
 
 class Operation(StrEnum):
-    """The value is the word in `routes.yaml`, metrics and messages; the table in `operations` says the rest."""
+    """The value is the name in `routes.yaml`, metrics and messages. `operations` has the table of all properties."""
 
     CHAT = "chat"
     COMPLETIONS = "completions"

@@ -1,4 +1,4 @@
-"""What the router knows of an operation: one row of the table in `operations`."""
+"""The properties of an operation: one row of the table in `operations`."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,15 +16,15 @@ class OperationSpec:
     """Every operation is a POST.
 
     summary: what it answers, for `/openapi.json`.
-    paths: where clients ask for it. The old contract's clients leave `/v1` out.
+    paths: paths for clients. Clients of the old contract omit `/v1`.
     error_format: also of errors that are raised before the request is read.
     stream: content type of a streamed answer; None if the answer is never streamed.
     upstream_paths: path below an upstream's url, by kind of upstream.
-    spoken_by: kinds of upstream that answer it unless their `speaks` says otherwise.
+    spoken_by: kinds of upstream that answer it by default, without the key `speaks`.
     span: OpenTelemetry's `gen_ai.operation.name`.
     schema: JSON schema of the request.
     capabilities: what Ollama's `/api/show` says of a model that answers it.
-    embeds: no fallback to another model, because vectors of two models cannot be compared.
+    embeds: it answers with vectors. They have no fallback, because vectors of two models cannot be compared.
     anthropic: needs Anthropic's headers.
     """
 

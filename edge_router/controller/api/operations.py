@@ -1,5 +1,6 @@
-"""The table of operations. Everything that depends on the operation is read from it: the paths that clients use, error
-formats, paths of upstreams, `/openapi.json`, names of spans.
+"""The table of operations: paths for clients and of upstreams, request types, error formats, schemas, span names.
+
+All code that depends on the operation reads it here.
 
 A test compares the tables in `docs/clients.md` with it.
 """
@@ -125,7 +126,7 @@ _TABLE = (
 
 OPERATIONS: Mapping[Operation, OperationSpec] = {spec.operation: spec for spec in _TABLE}
 PATHS: Mapping[str, OperationSpec] = {path: spec for spec in _TABLE for path in spec.paths}
-"""By each path that clients use."""
+"""The operation of each path that clients use."""
 EMBEDDING_OPERATIONS = frozenset(spec.operation for spec in _TABLE if spec.embeds)
 ANTHROPIC_OPERATIONS = frozenset(spec.operation for spec in _TABLE if spec.anthropic)
 

@@ -1,9 +1,9 @@
-"""The text of a conversation that is classified: the user's own words, without what client programs add to them."""
+"""Extracts the text to classify from a conversation: the user's own words, without additions of client programs."""
 
 import re
 from collections.abc import Sequence
 
-from edge_router.controller.api.messages import Message
+from edge_router.controller.api.message import Message
 
 ADDED_TAGS = (
     "additional_data", "attached_files", "attachments", "command-message", "command-name", "context", "editorContext",
@@ -11,7 +11,7 @@ ADDED_TAGS = (
     "open_and_recently_viewed_files", "reminderInstructions", "repoContext", "system-reminder", "system_reminder",
     "user_info", "user_instructions", "workspace_info",
 )  # fmt: skip
-"""Tags around what coding assistants and chat UIs add for the model: files, editors, the time, documents."""
+"""Tags around additions of coding assistants and chat UIs: files, editor state, the time, documents."""
 QUESTION_TAGS = ("user_query", "userRequest", "user_request")
 """Tags around the user's own words."""
 RETRIEVAL_PROMPTS = ("### Task:\nRespond to the user query using the provided context",)
@@ -50,14 +50,13 @@ def classified_text(messages: Sequence[Message], *, earlier_turns: int, head_cha
 
 
 def is_background_task(messages: Sequence[Message]) -> bool:
-    """True if a chat UI asks on its own behalf."""
+    """True if the request is a chat UI's own, for a title or tags."""
     last = _last_text([message for message in messages if message.role == "user"])
     return _BACKGROUND_TASK.match(last.lstrip()) is not None
 
 
 def own_words(text: str) -> str:
-    """`text` without what client programs add; empty if nothing else is left. A text without additions is returned
-    unchanged."""
+    """`text` without additions of client programs; empty if it has nothing else."""
     if text.startswith(RETRIEVAL_PROMPTS):
         text = text.rpartition(_DOCUMENTS_END)[2].strip() or text
     if "<" in text:
@@ -73,7 +72,7 @@ def _question(text: str) -> str:
 
 
 def _without_additions(text: str) -> str:
-    """Takes one pass, however many tags are opened and never closed."""
+    """Removes the tags and all between them, in one pass even if many tags are never closed."""
     opened: dict[str, int] = {}
     additions: list[tuple[int, int]] = []
     for tag in _TAG.finditer(text):

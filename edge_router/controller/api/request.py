@@ -1,17 +1,17 @@
-"""A client's request in one form, whichever API it came by: what routing reads, and what is sent to an upstream."""
+"""A client's request in one form for all APIs, and the request that an upstream gets for it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from edge_router.contract import STRATEGY_TRITON
-from edge_router.controller.api.messages import Message
+from edge_router.controller.api.message import Message
 from edge_router.controller.api.operation import Operation
 
 
 @dataclass(frozen=True)
 class RoutingHint:
-    """How the client asks to be routed: by the old contract's field, or by the `model` that it names."""
+    """The client's wish: a policy and strategy from the old contract's field, or the `model` of the request."""
 
     policy: str | None = None
     strategy: str = STRATEGY_TRITON
@@ -20,7 +20,7 @@ class RoutingHint:
 
 @dataclass(frozen=True)
 class RequestFeatures:
-    """What a request shows without a classification."""
+    """Properties of a request that need no classification."""
 
     tokens: int = 0
     """Estimated tokens of everything sent: four bytes of UTF-8 a token."""
@@ -30,7 +30,7 @@ class RequestFeatures:
     images: bool = False
     response_format: bool = False
     background_task: bool = False
-    """A chat UI's own question about a conversation (its title, tags, a search query), not its user's."""
+    """The request is a chat UI's own, for a title, tags or a search query, and not its user's."""
 
 
 class ResponseTranslation(Protocol):

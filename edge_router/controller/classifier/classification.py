@@ -30,7 +30,7 @@ class DecisionSource(StrEnum):
 
 
 class ClassifierFault(StrEnum):
-    """Why the preferred classifier did not decide."""
+    """The reason for which the preferred classifier did not decide."""
 
     UNAVAILABLE = "classifier unavailable"
     SLOW = "classifier slow"

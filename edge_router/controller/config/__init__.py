@@ -1,4 +1,4 @@
-"""`routes.yaml`: the models of its sections, and how the file is read, checked and watched."""
+"""`routes.yaml`: its sections as pydantic models; reading, checking and watching the file."""
 
 from edge_router.controller.config.classifier import CacheConfig, ClassifierConfig, TextConfig
 from edge_router.controller.config.document import ConfigDocument

@@ -16,7 +16,7 @@ class CacheConfig(ConfigSection):
 
 
 class ClassifierConfig(ConfigSection):
-    """Where prompts are classified."""
+    """The classifiers, their time budget and the cache of decisions."""
 
     urls: Sequence[HttpUrl] = Field((), description="router-servers; without any, this process classifies")
     protocol: Literal["http", "grpc"] = "http"

@@ -1,4 +1,4 @@
-"""A YAML file together with the line of each key."""
+"""A YAML file that knows the line of each key, for error messages."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

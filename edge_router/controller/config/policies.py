@@ -1,4 +1,4 @@
-"""The sections of `routes.yaml` that lead from a decision to an upstream: policies, affinity and shadows."""
+"""The sections `policies`, `abstain`, `affinity` and `shadows` of `routes.yaml`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,8 +29,8 @@ class AbstainConfig(ConfigSection):
 
 
 class PolicyConfig(ConfigSection):
-    """What leads from a policy's decision to an upstream, in this order: the first rule that matches, abstaining, the
-    highest score that is reached, the label's route, the default."""
+    """Selects an upstream, in this order: the first rule that matches, the default if the decision is unsure
+    (`abstain`), the highest score threshold reached, the label's route, the default."""
 
     rules: Sequence[RuleConfig] = ()
     abstain: AbstainConfig | None = None

@@ -1,4 +1,4 @@
-"""The names in `routes.yaml`: each must exist, mean one thing and lead to an upstream."""
+"""Checks of the names in `routes.yaml`: each must be defined, unique and lead to an upstream."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -100,7 +100,7 @@ def _label_references(config: "RouterConfig") -> Iterator[tuple[Place, str, Sequ
 
 
 def _path_back(name: str, path: tuple[str, ...], members: Mapping[str, Iterable[str]]) -> tuple[str, ...] | None:
-    """The names from the first of `path`, over `name`, back to the first; None where no way leads there."""
+    """A cycle from `path[0]` through `name` back to `path[0]`; None if there is none."""
     if name in path:
         return (*path, name) if name == path[0] else None
     ways = (_path_back(member, (*path, name), members) for member in members.get(name, ()))

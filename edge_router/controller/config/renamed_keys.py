@@ -1,4 +1,4 @@
-"""Keys of `routes.yaml` that have a new name. A file with the old name still works; a notice tells the new one."""
+"""Renamed keys of `routes.yaml`. The old names still work; a deprecation notice gives the new name."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ RENAMED: Mapping[str, str] = {
 
 @dataclass
 class KeyRenaming:
-    """The content of a file under the new names of its keys."""
+    """A file's content with the new names of its keys."""
 
     content: Any
     old_keys: dict[Place, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class KeyRenaming:
             self.content = self._renamed(self.content, parents, old, new, ())
 
     def _renamed(self, content: Any, parents: list[str], old: str, new: str, place: Place) -> Any:
-        """A copy of `content` with the new key. Only what leads to the key is visited and copied."""
+        """A copy of `content` with the new key. Only the parents of the key are copied."""
         if parents:
             changed = {
                 key: self._renamed(child, parents[1:], old, new, (*place, key))

@@ -1,4 +1,4 @@
-"""`routes.yaml`: which upstream answers which request. docs/configure.md explains every key.
+"""The whole `routes.yaml`, which selects an upstream for each request. docs/configure.md explains every key.
 
 upstreams:
   local: {url: http://127.0.0.1:11434/v1, model: "qwen3:0.6b"}
@@ -130,5 +130,5 @@ class RouterConfig(ConfigSection):
 
 
 def schema() -> str:
-    """The JSON schema of `routes.yaml`, by which an editor completes and checks the file."""
+    """The JSON schema of `routes.yaml`, for completion and checks in an editor."""
     return json.dumps({"$schema": DIALECT, **RouterConfig.model_json_schema(), "title": "routes.yaml"}, indent=2)

@@ -1,4 +1,4 @@
-"""The rules of `routes.yaml`: if all conditions of a rule hold, the request goes to the rule's `to`."""
+"""The section `rules` of `routes.yaml`, and the conditions of a rule."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -146,13 +146,13 @@ class Conditions(ConfigSection):
         }
 
     def __str__(self) -> str:
-        """In words."""
+        """The conditions in words, for `edge-router explain` and `check`."""
         return " and ".join(_words(self)) or "anything"
 
 
 @dataclass(frozen=True)
 class DecisionConditions:
-    """What a rule asks of decisions, by policy: a label, a score, the probability of each label."""
+    """A rule's conditions on decisions, by policy: labels, score, probability of each label."""
 
     labels: Mapping[str, Sequence[str]]
     score: Mapping[str, Share]
@@ -160,7 +160,7 @@ class DecisionConditions:
 
 
 class RuleConfig(ConfigSection):
-    """What happens to a request if all conditions of `when` hold."""
+    """If all conditions of `when` hold, the request goes to `to`, stays local, or both."""
 
     name: str | None = Field(None, min_length=1)
     """shown in headers and metrics"""

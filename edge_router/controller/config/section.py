@@ -1,4 +1,4 @@
-"""The base of every section of `routes.yaml`, and ranges of numbers."""
+"""The base class of the sections of `routes.yaml`, and the type of number ranges."""
 
 from typing import Self
 

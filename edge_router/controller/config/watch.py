@@ -13,10 +13,10 @@ from edge_router.controller.config.router_config import RouterConfig
 from edge_router.errors import ConfigError
 
 POLL_SECONDS = 2.0
-"""Polling, because the kernel's notices do not come through every mount that a container has."""
+"""Polling interval. Not every mount of a container passes on the kernel's file events."""
 
 Reload: TypeAlias = Callable[[RouterConfig], Awaitable[None]]
-"""Puts a new configuration to use. Raises ConfigError when it cannot be used."""
+"""Applies a new configuration. Raises ConfigError if it cannot be used."""
 
 log = structlog.get_logger()
 

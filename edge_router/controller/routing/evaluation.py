@@ -16,7 +16,7 @@ from edge_router.controller.config import TextConfig
 
 @dataclass(frozen=True)
 class RequestContext:
-    """What routing knows about a request besides its body.
+    """Facts about a request besides its body, for routing.
 
     `headers`: the client's, with names in lower case. `is_up`: the health of an upstream, by name. `now`: this
     machine's clock and time zone.

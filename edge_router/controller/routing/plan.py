@@ -24,7 +24,7 @@ class Plan:
     source: DecisionSource | None = None
     """None when the client named the upstream, or nothing had to be decided."""
     degraded: str | None = None
-    """Why a healthy system might have decided differently."""
+    """The problem that may have changed the decision: a missing classifier, or an upstream that is down."""
     shadow: str | None = None
     """An upstream that gets the same request; its answer is dropped."""
     classified_in: float | None = None

@@ -192,7 +192,7 @@ class Router:
 
 
 def _pins(config: RouterConfig) -> dict[str, str | Sequence[str]]:
-    """What each name that a client may pin stands for: a target's name, or the upstreams that have the model."""
+    """By each name that a client may pin: a target's name, or the upstreams that have the model of that name."""
     models: dict[str, list[str]] = {}
     for name, upstream in config.upstreams.items():
         models.setdefault(upstream.model, []).append(name)

@@ -1,4 +1,4 @@
-"""The metrics of NVIDIA's llm-router, under their names and with their meaning: its dashboards keep working."""
+"""The metrics of NVIDIA's llm-router, with its names and meanings, so that its dashboards keep working."""
 
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -12,8 +12,8 @@ from edge_router.controller.upstream import Outcome
 
 
 class LegacyMetrics:
-    """`model`, `llm` and `llm_name` hold the decided label, as in the original; the upstream's name when there is no
-    label."""
+    """The labels `model`, `llm` and `llm_name` hold the decision's label, as in the original, or the upstream's name if
+    there is none."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def unsuffixed(name: str, help_: str, *labels: str) -> Counter:
@@ -74,7 +74,7 @@ class LegacyMetrics:
 
 
 class _UnsuffixedCollector(Collector):
-    """A counter under exactly its name. prometheus-client would add `_total`; the type is unknown for that reason."""
+    """A counter without the suffix `_total`, which prometheus-client adds. Its type is therefore `unknown`."""
 
     def __init__(self, name: str, counter: Counter) -> None:
         self._name = name

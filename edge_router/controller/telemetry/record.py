@@ -1,4 +1,4 @@
-"""The record of one request for its log line, its metrics and its trace. It never holds what the request says."""
+"""The record of one request, for its log line, its metrics and its span. It holds no text of the request."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from edge_router.controller.upstream import ForwardingReport, Outcome
 
 @dataclass
 class RequestRecord:
-    """Filled by the exchange, reported once. Times are in seconds; None: the request did not get that far."""
+    """Filled by the exchange and reported once. Times are in seconds; None if the request ended earlier."""
 
     request_id: str
     operation: Operation
@@ -19,7 +19,7 @@ class RequestRecord:
     key: str | None = None
     """Name of the access key."""
     traceparent: str | None = None
-    """The client's; with traces, the one that the upstream gets."""
+    """The client's `traceparent` header; with traces, the span's, which the upstream gets."""
     span: object = None
     """OpenTelemetry's, with traces."""
 
@@ -36,7 +36,7 @@ class RequestRecord:
     model: str | None = None
     attempts: int = 0
     fallback: str | None = None
-    """Why the first upstream did not answer."""
+    """The reason for a fallback: the first upstream and its failure."""
     queued_for: float | None = None
     answered_in: float | None = None
     """From `received` to the head of the answer."""

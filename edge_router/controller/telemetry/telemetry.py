@@ -1,4 +1,4 @@
-"""Reports each request once it is over: a log line, metrics, a span. Nothing of what the request says."""
+"""Reports each finished request: log line, metrics, span. None of them has any text of the request."""
 
 import asyncio
 import os

@@ -1,7 +1,7 @@
 """One span for each request, by OpenTelemetry's conventions for generative AI:
 https://opentelemetry.io/docs/specs/semconv/gen-ai.
 
-Needs the extra `traces`. OpenTelemetry's own variables (`OTEL_*`) say where spans are sent, and how many.
+Needs the extra `traces`. OpenTelemetry's variables (`OTEL_*`) configure export and sampling.
 """
 
 import os

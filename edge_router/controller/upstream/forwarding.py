@@ -125,7 +125,7 @@ class Forwarding:
         return True
 
     def _fallback_reason(self, endpoint: UpstreamEndpoint) -> str | None:
-        """Why the first candidate did not answer; None if `endpoint` is the first candidate."""
+        """The failure of the first candidate; None if `endpoint` is the first candidate."""
         first = self._failures[0] if self._failures else None
         return None if first is None or first.upstream == endpoint.name else f"{first.upstream} {first.reason}"
 
@@ -149,7 +149,7 @@ def upstream_request(request: LlmRequest, endpoint: UpstreamEndpoint) -> Upstrea
 
 
 async def _relay(response: UpstreamResponse, request: UpstreamRequest, relay: ResponseRelay) -> None:
-    """Raises UpstreamError."""
+    """Relays a refusal, a stream or a whole answer. Raises UpstreamError."""
     translation = request.translation() if request.translation else None
     if response.status >= 400:
         await relay_refusal(response, translation, relay)

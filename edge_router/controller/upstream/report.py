@@ -72,7 +72,7 @@ class ForwardingReport:
     upstream: str | None = None
     model: str | None = None
     fallback: str | None = None
-    """Why the first upstream did not answer."""
+    """The reason for a fallback: the first upstream and its failure."""
     status: int | None = None
     answered_at: float | None = None
     """Reading of `time.perf_counter` when the response head was sent to the client."""

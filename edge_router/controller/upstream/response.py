@@ -130,7 +130,7 @@ UNTRANSLATABLE = "answered with something that cannot be translated"
 
 
 def translate_chunk(response: UpstreamResponse, translation: ResponseTranslation, chunk: bytes) -> bytes:
-    """Raises UpstreamError."""
+    """Translates a chunk. Raises UpstreamError if the answer cannot be translated."""
     try:
         return translation.feed(chunk)
     except ValueError:
@@ -138,7 +138,7 @@ def translate_chunk(response: UpstreamResponse, translation: ResponseTranslation
 
 
 def translate_end(response: UpstreamResponse, translation: ResponseTranslation) -> bytes:
-    """Raises UpstreamError."""
+    """Translates the end of an answer. Raises UpstreamError if the answer cannot be translated."""
     try:
         return translation.end()
     except ValueError:

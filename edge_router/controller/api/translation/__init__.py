@@ -1,1 +1,1 @@
-"""Translation of one API's requests and answers into another's."""
+"""Translation between APIs: Ollama's requests and answers over an upstream with OpenAI's API."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from edge_router.controller.api.event_stream import JSON_LINES, EventStreamParser
-from edge_router.controller.api.messages import starts_with
+from edge_router.controller.api.message import starts_with
 from edge_router.controller.api.translation.openai_answer import (
     AnswerMessage,
     Completion,

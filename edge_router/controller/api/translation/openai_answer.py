@@ -1,4 +1,4 @@
-"""The parts of OpenAI's answers that a translation reads."""
+"""The types of OpenAI's answers, with the fields that translations read."""
 
 from typing import Any, TypeVar
 

@@ -1,4 +1,4 @@
-"""The messages of a conversation in one form, whichever API they came by: role, text, images."""
+"""A message of a conversation, in one form for all APIs: role, text, images."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ _NULL = msgspec.Raw(b"null")
 
 
 class Message(NamedTuple):
-    """`text`: the text parts joined. Images, files, tool calls and tool results are no part of it."""
+    """`text`: the text parts, joined, without files, tool calls and tool results. `images`: it has at least one."""
 
     role: str
     text: str
@@ -46,7 +46,7 @@ def starts_with(value: msgspec.Raw, character: str) -> bool:
 
 
 def read_messages(messages: Iterable[msgspec.Raw]) -> list[Message]:
-    """Raises RequestError."""
+    """Parses the items of `messages`. Raises RequestError."""
     try:
         return [_read_message(_decode_message(message)) for message in messages]
     except (msgspec.DecodeError, RecursionError) as error:
