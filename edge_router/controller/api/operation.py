@@ -1,10 +1,10 @@
-"""The operations of LLMs that clients may request."""
+"""The operations of LLMs that clients may request. The table in `operations` has their properties."""
 
 from enum import StrEnum
 
 
 class Operation(StrEnum):
-    """The value is the name in `routes.yaml`, metrics and messages. `operations` has the table of all properties."""
+    """The name of an operation in `routes.yaml`, metrics and messages."""
 
     CHAT = "chat"
     COMPLETIONS = "completions"

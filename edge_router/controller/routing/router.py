@@ -41,7 +41,6 @@ class Router:
         self._classifier = classifier
         self._affinity = affinity or (Affinity(config.affinity) if config.affinity else None)
         self._targets = Targets(config)
-        self._pins = _pins(config)
         rules = [CompiledRule.of(("rules", at), rule) for at, rule in enumerate(config.rules)]
         self._local_rules = [rule for rule in rules if rule.local_only]
         self._model_rules = [rule for rule in rules if rule.to is not None and rule.names_models]
@@ -102,8 +101,7 @@ class Router:
         strategy = STRATEGY_PINNED if hint.policy is None else STRATEGY_MANUAL
         if hint.policy is not None and (target := self._policies[hint.policy].routes.get(name)):
             return Choice(self._targets.upstreams(target, evaluation), strategy, name, movable=False)
-        if (pinned := self._pins.get(name)) is not None:
-            names = self._targets.upstreams(pinned, evaluation) if isinstance(pinned, str) else pinned
+        if names := self._targets.pinned(name, evaluation):
             return Choice(names, strategy, movable=False)
         if hint.policy is None and (rule := await first_match(self._model_rules, evaluation)):
             return self._by_rule(rule, self.config.default, evaluation)
@@ -189,14 +187,6 @@ class Router:
         if shadow is None or evaluation.split_fraction(f"shadow of {first}") >= shadow.share:
             return None
         return shadow.to if candidates.is_able(shadow.to) else None
-
-
-def _pins(config: RouterConfig) -> dict[str, str | Sequence[str]]:
-    """By each name that a client may pin: a target's name, or the upstreams that have the model of that name."""
-    models: dict[str, list[str]] = {}
-    for name, upstream in config.upstreams.items():
-        models.setdefault(upstream.model, []).append(name)
-    return {**models, **{name: name for name in config.targets}}
 
 
 def _source(evaluation: Evaluation, choice: Choice) -> DecisionSource | None:

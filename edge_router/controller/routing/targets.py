@@ -1,4 +1,4 @@
-"""Resolves a name of `routes.yaml` (an upstream, a fallback or a split) to upstreams."""
+"""Resolves targets (names of upstreams, fallbacks and splits) and models to upstreams."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +11,9 @@ class Targets:
 
     def __init__(self, config: RouterConfig) -> None:
         self._config = config
+        self._by_model: dict[str, list[str]] = {}
+        for name, upstream in config.upstreams.items():
+            self._by_model.setdefault(upstream.model, []).append(name)
         self._fixed: Mapping[str, Sequence[str]] = {
             name: found for name in config.targets if (found := self._resolve(name, None)) is not None
         }
@@ -23,6 +26,10 @@ class Targets:
         found = self._resolve(name, evaluation)
         assert found is not None
         return found
+
+    def pinned(self, name: str, evaluation: Evaluation) -> Sequence[str]:
+        """The upstreams for a name that the client gives as model: a target or a model. Empty if it is neither."""
+        return self.upstreams(name, evaluation) if name in self._config.targets else self._by_model.get(name, ())
 
     def _resolve(self, name: str, evaluation: Evaluation | None) -> Sequence[str] | None:
         """None when the result depends on the request and there is none."""
