@@ -44,7 +44,7 @@ WORDS: Mapping[str, str] = {
     "dict_type": "must be a mapping: {{KEY: VALUE}}",
     "mapping_type": "must be a mapping: {{KEY: VALUE}}",
 }
-"""What is wrong, by pydantic's type of error. Names in braces are of the error's context."""
+"""Messages by pydantic's type of error. Names in braces come from the error's context."""
 
 
 class ConfigProblems(ValueError):
@@ -83,7 +83,7 @@ def dotted(place: Place) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """What to write instead of `name`, which is not among the `known` names."""
+    """Suggests a known name in place of `name`, which is unknown."""
     names = list(known)
     if close := difflib.get_close_matches(name, names, 1, 0.7):
         return f"did you mean {close[0]}?"

@@ -75,7 +75,7 @@ def _unknown(config: RouterConfig, repository: Path | None, overrides: Path | No
 
 
 def _sections(config: RouterConfig) -> dict[str, Section]:
-    """What each name in the file means, by section."""
+    """The meaning of each name in the file, by section."""
     tasks = {"background tasks of chat UIs": config.background_tasks} if config.background_tasks else {}
     embeddings = {"embeddings": config.embeddings or "the model that the request names"}
     return {

@@ -20,7 +20,7 @@ from edge_router.tensors import Array
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What a format must reach to pass."""
+    """The figures that a format must reach to pass."""
 
     agreement: float = 0.995
     """Least share of prompts on which a head has the same best logit as in fp32, for every head."""

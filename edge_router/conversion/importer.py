@@ -51,7 +51,7 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import wrote, or would write in a dry run. `policies`: those that run the version. `files`: sizes in
+    """The result of an import, or of its dry run. `policies`: those that run the version. `files`: sizes in
     bytes by path in the repository; `moved`: configurations with changed pins."""
 
     version: int

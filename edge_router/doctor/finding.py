@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found. `remedy`: what to do about it; empty when nothing is wrong."""
+    """The result of a check. `remedy`: what to do about it; empty when nothing is wrong."""
 
     name: str
     level: Level

@@ -24,7 +24,7 @@ from edge_router.errors import RepositoryError, RequestError
 from edge_router.tensors import Array, Tensors
 
 CONFIDENCE: Final = "confidence"
-"""As `score`: the probability of the best class."""
+"""The value of `score` that stands for the probability of the best class."""
 
 
 @dataclass(frozen=True, kw_only=True)

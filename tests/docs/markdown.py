@@ -55,7 +55,7 @@ class Document:
 
     @property
     def anchors(self) -> frozenset[str]:
-        """What GitHub makes of the headings."""
+        """The anchors that GitHub gives the headings."""
         return frozenset(re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in self.headings)
 
     @property

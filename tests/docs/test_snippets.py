@@ -19,7 +19,7 @@ BASE: dict[str, Any] = {
     "default": "small",
     "policies": {"task_router": {}},
 }
-"""What a snippet that shows a part of the file leaves out."""
+"""The parts that a snippet leaves out when it shows a part of the file."""
 
 
 def _snippets(*languages: str) -> Iterator[tuple[Document, Block]]:

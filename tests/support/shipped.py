@@ -1,4 +1,4 @@
-"""What the shipped repository holds. The package finds this out; tests say it."""
+"""The contents of the shipped repository. The package discovers them; tests state them."""
 
 from edge_router.contract import (
     COMPLEXITY_ROUTER,

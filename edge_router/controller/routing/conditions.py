@@ -21,7 +21,7 @@ FLAGS: Mapping[str, tuple[str, str]] = {
     "response_format": ("the request asks for no answer format", "the request asks for an answer format"),
     "background_task": ("the request is the user's own", "the request is a chat UI's background task"),
 }
-"""By feature: the mismatch of a request without it, and the mismatch of a request with it."""
+"""Two mismatches for each feature: of a request without it, and of a request with it."""
 
 Test: TypeAlias = Callable[[Evaluation], str | None]
 DecisionTest: TypeAlias = Callable[[Decisions, Evaluation], str | None]

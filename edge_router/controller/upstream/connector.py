@@ -17,7 +17,7 @@ class UpstreamConnector(TCPConnector):
 
 class Handler(ResponseHandler):
     """Resumes reading only if it was paused. Since 3.14 aiohttp resumes after each chunk, and so calls parser and
-    transport in vain for each token of an answer."""
+    transport needlessly for each token of an answer."""
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         if getattr(self, "_reading_paused", True):  # versions without this attribute check it themselves
