@@ -95,8 +95,8 @@ def _label_references(config: "RouterConfig") -> Iterator[tuple[Place, str, Sequ
     for name, policy in config.policies.items():
         yield ("policies", name, "routes"), name, tuple(policy.routes)
     for place, rule in config.all_rules():
-        for below, decided_by, labels in rule.when.references():
-            yield (*place, "when", *below), decided_by, labels
+        for below, policy_name, labels in rule.when.references():
+            yield (*place, "when", *below), policy_name, labels
 
 
 def _path_back(name: str, path: tuple[str, ...], members: Mapping[str, Iterable[str]]) -> tuple[str, ...] | None:
