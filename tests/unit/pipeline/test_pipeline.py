@@ -86,7 +86,7 @@ def test_the_labels_of_every_policy_are_those_of_its_postprocessing(tmp_path: Pa
     file = repository / postprocessing(POLICY) / CONFIG_FILE
     file.write_text(file.read_text().replace('label_filename: "1/labels.txt"', ""))
     with pytest.raises(
-        RepositoryError, match="postprocessing_demand_router: OUTPUT has no labels; give it a label_fil"
+        RepositoryError, match="postprocessing_demand_router: OUTPUT has no labels; add a label_filename"
     ):
         Pipeline.load(Repository(repository), [PROMPT_ROUTER_ENSEMBLE]).policy_labels()
 
