@@ -50,7 +50,7 @@ def models(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = ["--repository", str(models), "--overrides", str(layers)]
     done = edge_router("models", "import", str(checkpoint), *where, "--gate-prompts", "200", "--agreement", str(CLOSE))
     assert done.returncode == 0, done.stderr
-    assert "version 2, int8" in done.stdout
+    assert "version 2 (int8, " in done.stdout
     shutil.copytree(layers / "cpu", models, dirs_exist_ok=True)
     assert set(pins.read(Repository(models)).values()) == {2}
     return models
